@@ -1,0 +1,108 @@
+// Cache: a read-through, write-through cache over a persistent store.
+//
+//   auto cache = kvcache::Cache::Open({.path = "features.db", .policy = "lru-k:k=2"});
+//   if (!cache) return Report(cache.error());
+//   auto value = (*cache)->Get("user:42");  // Result<std::optional<Value>>
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kvcache/error.h"
+#include "kvcache/options.h"
+#include "kvcache/stats.h"
+#include "kvcache/store.h"
+#include "kvcache/value.h"
+
+namespace kvcache {
+
+// A lookup asks the memory tier; on a miss it asks the store and loads what it finds into the
+// tier, where the eviction policy decides who leaves. A write goes to the store before it is
+// acknowledged; there is no write-behind.
+//
+// Coherence: Get, Put, Delete, Write and Scan together are linearizable, under every policy and
+// any number of threads. MultiGet is a set of Gets, each linearizable, not one snapshot.
+// Whoever writes the store past the cache must Invalidate afterwards, or write under WriteWith.
+//
+// Thread-safety: every member may be called from many threads at once, but the destructor.
+// Callbacks run on the calling thread, with no lock held.
+//
+// Errors: those of the store, as they come. A full or small tier never makes a call fail.
+class Cache {
+ public:
+  // Opens RocksDB at options.path.
+  static Result<std::unique_ptr<Cache>> Open(const Options& options);
+  // Over a store of the caller's; options.path and options.rocksdb are not used.
+  static Result<std::unique_ptr<Cache>> Open(const Options& options, std::unique_ptr<Store> store);
+
+  ~Cache();
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+
+  // The value without copying it; nullopt when the store has no such key.
+  Result<std::optional<Value>> Get(std::string_view key);
+  // Into `value`, reusing its memory; false, and `value` empty, when the store has no such key.
+  // The cheapest way to read small values.
+  Result<bool> Get(std::string_view key, std::string& value);
+
+  // One answer a key, in order. Misses are read by one MultiGet of the store.
+  std::vector<Result<std::optional<Value>>> MultiGet(std::span<const std::string_view> keys);
+
+  // Whether the key exists; loads nothing, touches nothing, counts nothing.
+  Result<bool> Contains(std::string_view key);
+
+  Result<void> Put(std::string_view key, std::string_view value, const WriteOptions& = {});
+  Result<void> Delete(std::string_view key, const WriteOptions& = {});
+  // Every key with begin <= key < end in the store's order. Costs a pass over the tier's entries.
+  Result<void> DeleteRange(std::string_view begin, std::string_view end, const WriteOptions& = {});
+  // All of the batch or nothing.
+  Result<void> Write(const Batch& batch, const WriteOptions& = {});
+
+  // Ordered, over a snapshot; streams from the store in constant memory, the tier untouched.
+  Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit);
+
+  // The value, or if the store has none, what `compute` returns, which is written through first.
+  // Of callers that find the same key absent at once, one computes and the others wait for it; its
+  // error is theirs.
+  Result<Value> GetOrCompute(std::string_view key,
+                             const std::function<Result<std::string>()>& compute,
+                             const WriteOptions& = {});
+
+  // Runs `commit`, the caller's own write of the store (a transaction, Merge, ingestion), as a
+  // write of exactly these keys, or of all keys in `range`: correct for every concurrent reader.
+  Result<void> WriteWith(std::span<const std::string_view> keys,
+                         const std::function<Result<void>()>& commit);
+  Result<void> WriteWith(const KeyRange& range, const std::function<Result<void>()>& commit);
+
+  // Drops what is cached, and makes sure that no read begun before this call is cached after it.
+  void Invalidate(std::string_view key);
+  void InvalidatePrefix(std::string_view prefix);
+  void InvalidateAll();
+
+  // Follows the primary of a secondary store; what changed is seen by reads that begin later.
+  Result<void> CatchUp();
+
+  // Live: contents are kept, coldest first, and hits go on meanwhile. Returns when converted.
+  Result<void> SetPolicy(std::string_view policy);
+  // Live: evicts what no longer fits. Returns when the memory is given back.
+  Result<void> SetCapacity(std::uint64_t bytes);
+  Result<void> SetCapacityEntries(std::uint64_t entries);
+
+  Stats GetStats() const;
+
+  Store& store();
+
+ private:
+  class Impl;
+  explicit Cache(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kvcache

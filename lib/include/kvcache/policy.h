@@ -1,0 +1,115 @@
+// Policy: who leaves the memory tier. What the author of an eviction policy implements.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvcache/error.h"
+
+namespace kvcache {
+
+// A policy's share of an entry, embedded in it. Twelve bytes, to be used as the policy likes.
+struct PolicyNode {
+  // What hits write, without a lock: count, last reference, ... Relaxed atomics; a mark may be
+  // lost when two threads hit at once, so a policy must take any value here as valid.
+  std::atomic<std::uint32_t> mark[2] = {0, 0};
+  // Where the policy's order keeper holds the node. Read and written under the lock only.
+  std::uint32_t position = 0;
+};
+
+// What a policy gets from whoever owns it.
+struct PolicyContext {
+  // The 64-bit hash of a node's key: how policies that remember evicted keys name them.
+  std::function<std::uint64_t(const PolicyNode&)> hash;
+
+  // Exact: every touch is one tick of the clock and an eviction repairs the order without bound;
+  // for one thread, as the simulator and the equality tests run. Otherwise (the memory tier):
+  // the clock ticks by insertions, marks within a tick are skipped, repairs are bounded.
+  bool exact = false;
+};
+
+// One instance a shard. Orders nodes; owns none of them, and knows no keys, values or locks.
+//
+// Thread-safety: Touch may be called at any time from any thread, for a node that is ordered, is
+// just leaving, or has just left. All other members are called under the shard's lock.
+//
+// A node's life: Admit, Insert, any number of Touch, then Erase or Evict or Drain.
+class Policy {
+ public:
+  Policy() = default;
+  Policy(const Policy&) = delete;
+  Policy& operator=(const Policy&) = delete;
+  virtual ~Policy() = default;
+
+  // A request missed and the node is about to be inserted: sets its marks, from the history of
+  // evicted keys if the policy keeps one. The evictions that make room come after it.
+  virtual void Admit(PolicyNode& node, std::uint64_t hash, std::uint32_t weight) = 0;
+
+  // Enters an admitted node into the order.
+  virtual void Insert(PolicyNode& node) = 0;
+
+  // A hit.
+  virtual void Touch(PolicyNode& node) = 0;
+
+  // Takes out a node that leaves for another reason than eviction. Nothing is remembered of it.
+  virtual void Erase(PolicyNode& node) = 0;
+
+  // Takes out the victim and returns it; null when empty. May remember its hash.
+  virtual PolicyNode* Evict() = 0;
+
+  // Brings recorded order up to the marks, so that Drain returns the true order.
+  // `slice` nodes from number `from` on; returns where to go on, 0 when done.
+  virtual std::size_t Settle(std::size_t from, std::size_t slice) = 0;
+
+  // Takes out the coldest node by recorded order, reading no marks (another policy may be writing
+  // them already); null when empty. For switching policies.
+  virtual PolicyNode* Drain() = 0;
+
+  // `now` takes the place of `old`, whose entry moved in memory: marks and position alike.
+  virtual void Replace(PolicyNode& old, PolicyNode& now) = 0;
+
+  // A little upkeep, paid for by hits now and then; must be cheap.
+  virtual void Repair() {}
+
+  // Nodes in the order.
+  virtual std::size_t size() const = 0;
+
+  // Bytes the policy holds beside the nodes: order, history. Part of the tier's capacity.
+  virtual std::size_t MemoryBytes() const = 0;
+};
+
+// A parameter as users write it: "k=2" in "lru-k:k=2".
+struct PolicyParameter {
+  std::string name;
+  double value = 0;  // in the registry: the default
+  double least = 0;
+  double most = 0;
+  bool integer = false;
+  std::string help;  // one line
+};
+
+// A row of the registry, from which parsing, help, error texts, tests and benchmarks all read.
+struct PolicyInfo {
+  std::string name;                         // "lru-k"
+  std::string help;                         // one line
+  std::vector<PolicyParameter> parameters;  // all that it takes
+  // Hits must take the shard's lock to call Touch (policies that move lists on a hit).
+  bool touch_needs_lock = false;
+  // Called with values in the order of `parameters`.
+  std::function<std::unique_ptr<Policy>(const PolicyContext&, const std::vector<double>&)> make;
+};
+
+// Adds a policy of the caller's own, usable by name everywhere from then on.
+// Errors: kInvalidArgument when the name is taken or not of [a-z0-9-]. Thread-safe.
+Result<void> RegisterPolicy(PolicyInfo info);
+
+// All policies, built-in ones first. Thread-safe.
+std::vector<PolicyInfo> RegisteredPolicies();
+
+}  // namespace kvcache

@@ -1,0 +1,78 @@
+// Stats: what a cache has done, as plain values that can be subtracted, and as text.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kvcache {
+
+// Durations in log-linear buckets: four to each power of two of nanoseconds, so a percentile is
+// at most 25 % above the true one.
+struct LatencyHistogram {
+  static constexpr std::size_t kBuckets = 160;  // up to 2^40 ns, 18 minutes
+  std::array<std::uint64_t, kBuckets> counts{};
+
+  void Record(std::uint64_t nanoseconds);
+  std::uint64_t count() const;
+  // Upper edge in nanoseconds of the bucket that holds the fraction `q` in [0, 1]; 0 when empty.
+  std::uint64_t Percentile(double q) const;
+  LatencyHistogram& operator+=(const LatencyHistogram& other);
+  LatencyHistogram& operator-=(const LatencyHistogram& other);
+};
+
+// Counters of one shard, or of all of them together. Counters only grow; gauges are as of now.
+struct ShardStats {
+  // Counters. Every lookup of Get and MultiGet is one hit or one miss: lookups = hits + misses.
+  std::uint64_t hits = 0;    // answered by the memory tier
+  std::uint64_t misses = 0;  // all others
+  std::uint64_t absent =
+      0;  // lookups whose key the store does not have (hits on a cached absence too)
+  std::uint64_t loads = 0;         // keys read from the store because of misses
+  std::uint64_t shared_loads = 0;  // misses answered by a load that another lookup had begun
+  std::uint64_t load_errors = 0;   // loads that the store failed
+  std::uint64_t stale_loads = 0;   // loads overtaken by a write or invalidation: served, not cached
+  std::uint64_t load_nanoseconds = 0;  // spent in the store's Get and MultiGet (a batch once)
+  std::uint64_t inserts = 0;           // entries that went into the tier
+  std::uint64_t evictions = 0;         // entries that the policy sent away
+  std::uint64_t rejections = 0;        // entries that could not go in: too large, or no room
+  std::uint64_t writes = 0;            // keys put or deleted
+  std::uint64_t invalidations = 0;     // entries dropped by writes and Invalidate
+  // Gauges.
+  std::uint64_t entries = 0;        // resident entries
+  std::uint64_t bytes = 0;          // charged to them: payload, header, allocator's rounding
+  std::uint64_t longest_probe = 0;  // slots looked at for the worst-placed entry since it grew
+
+  friend bool operator==(const ShardStats&, const ShardStats&) = default;
+};
+
+// A snapshot of a cache. Not atomic: counters are read one by one while others go on counting.
+struct Stats {
+  ShardStats total;
+  std::vector<ShardStats> shards;
+
+  std::string policy;          // "lru-k:k=2"
+  std::uint64_t capacity = 0;  // bytes, or entries where the capacity was set in entries
+  bool capacity_in_entries = false;
+  std::uint64_t memory_bytes = 0;  // all that the tier holds: slabs, tables, order, history
+  std::uint64_t pinned_bytes = 0;  // of entries that left, still held by Values; outside capacity
+  LatencyHistogram load_latency;   // store reads, one a Get or MultiGet
+  LatencyHistogram write_latency;  // store writes
+
+  // hits / (hits + misses); 0 before the first lookup.
+  double hit_ratio() const;
+
+  // What happened between two snapshots of one cache: counters subtracted, gauges of the later.
+  friend Stats operator-(const Stats& later, const Stats& earlier);
+
+  // For people.
+  std::string ToText() const;
+  // One JSON object; field names as in the structs above, and `hit_ratio`.
+  std::string ToJson() const;
+  // Prometheus exposition format, version 0.0.4; `per_shard` adds series labelled by shard.
+  std::string ToPrometheus(bool per_shard = false) const;
+};
+
+}  // namespace kvcache
