@@ -23,6 +23,8 @@
 
 namespace kvcache {
 
+class Protocol;  // internal (lib/cache/protocol.h)
+
 // A lookup asks the memory tier; on a miss it asks the store and loads what it finds into the
 // tier, where the eviction policy decides who leaves. A write goes to the store before it is
 // acknowledged; there is no write-behind.
@@ -100,9 +102,9 @@ class Cache {
   Store& store();
 
  private:
-  class Impl;
-  explicit Cache(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Cache(std::unique_ptr<Protocol> protocol);
+
+  std::unique_ptr<Protocol> protocol_;
 };
 
 }  // namespace kvcache

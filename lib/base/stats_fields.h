@@ -1,0 +1,66 @@
+// The one table of a shard's figures: summing, subtracting, text, JSON and Prometheus text all read
+// it, so a new figure is a member of ShardStats and a row here.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "kvcache/stats.h"
+
+namespace kvcache {
+
+enum class FieldKind : std::uint8_t {
+  kCounter,  // only grows; shards add up; a window is a difference
+  kGauge,    // as of now; shards add up
+  kMaximum,  // as of now; the largest of the shards
+};
+
+enum class FieldUnit : std::uint8_t { kCount, kBytes, kNanoseconds };
+
+struct StatsField {
+  std::string_view name;  // the member's; in text with spaces, in Prometheus with its suffixes
+  std::string_view help;  // one line
+  FieldKind kind;
+  FieldUnit unit;
+  std::uint64_t ShardStats::* member;
+};
+
+inline constexpr auto kStatsFields = [] {
+  using enum FieldKind;
+  using enum FieldUnit;
+  using S = ShardStats;
+  return std::to_array<StatsField>({
+      {"hits", "Lookups answered by the memory tier.", kCounter, kCount, &S::hits},
+      {"misses", "Lookups that the memory tier could not answer.", kCounter, kCount, &S::misses},
+      {"absent", "Lookups of keys that the store does not have.", kCounter, kCount, &S::absent},
+      {"loads", "Keys read from the store because of misses.", kCounter, kCount, &S::loads},
+      {"shared_loads", "Misses answered by a load that another lookup had begun.", kCounter, kCount,
+       &S::shared_loads},
+      {"load_errors", "Loads that the store failed.", kCounter, kCount, &S::load_errors},
+      {"stale_loads", "Loads overtaken by a write or an invalidation: served, not cached.",
+       kCounter, kCount, &S::stale_loads},
+      {"load_nanoseconds", "Time spent in the store's reads.", kCounter, kNanoseconds,
+       &S::load_nanoseconds},
+      {"inserts", "Entries that went into the memory tier.", kCounter, kCount, &S::inserts},
+      {"evictions", "Entries that the policy sent away.", kCounter, kCount, &S::evictions},
+      {"rejections", "Entries that could not go in: too large, or no room.", kCounter, kCount,
+       &S::rejections},
+      {"writes", "Keys put or deleted.", kCounter, kCount, &S::writes},
+      {"invalidations", "Entries dropped by writes and invalidations.", kCounter, kCount,
+       &S::invalidations},
+      {"entries", "Entries in the memory tier.", kGauge, kCount, &S::entries},
+      {"bytes", "Bytes charged to the entries: payload, header, rounding.", kGauge, kBytes,
+       &S::bytes},
+      {"longest_probe", "Slots looked at for the worst-placed entry.", kMaximum, kCount,
+       &S::longest_probe},
+  });
+}();
+static_assert(sizeof(ShardStats) == kStatsFields.size() * sizeof(std::uint64_t),
+              "every member of ShardStats has one row");
+
+// Of all shards together.
+ShardStats SumShards(std::span<const ShardStats> shards);
+
+}  // namespace kvcache

@@ -1,0 +1,165 @@
+// Cache: the public face of Protocol.
+#include "kvcache/cache.h"
+
+#include <algorithm>
+#include <bit>
+#include <thread>
+#include <utility>
+
+#include "cache/guarded.h"
+#include "cache/protocol.h"
+
+namespace kvcache {
+namespace {
+
+TierOptions TierOptionsOf(const Options& options) {
+  const unsigned processors = std::max(1U, std::thread::hardware_concurrency());
+  return {.capacity = options.capacity,
+          .capacity_entries = options.capacity_entries,
+          .shards =
+              options.shards != 0 ? options.shards : std::min(1024U, std::bit_ceil(4 * processors)),
+          .alignment = options.value_alignment,
+          .exact_policy = options.exact_policy,
+          .seed = RandomSeed()};
+}
+
+}  // namespace
+
+Value::Value(const Value& other) noexcept
+    : entry_(other.entry_), bytes_(other.bytes_), hit_(other.hit_) {
+  if (entry_ != nullptr) entry_->Ref();
+}
+
+void Value::Release() noexcept {
+  if (entry_->Unref()) FreeEntry(*entry_);
+}
+
+Protocol::Protocol(const Options& options, const PolicySpec& policy, std::unique_ptr<Store> store)
+    : cache_absent_(options.cache_absent),
+      store_(std::move(store)),
+      tier_(TierOptionsOf(options), policy),
+      lanes_(std::make_unique<Lane[]>(tier_.shards())) {}
+
+Stats Protocol::GetStats() const {
+  Stats stats = tier_.GetStats();
+  for (std::size_t i = 0; i < tier_.shards(); ++i) {
+    const std::lock_guard lock(tier_.shard(i).mutex());
+    stats.load_latency += lanes_[i].load_latency;
+  }
+  const std::lock_guard lock(write_latency_mutex_);
+  stats.write_latency = write_latency_;
+  return stats;
+}
+
+Cache::Cache(std::unique_ptr<Protocol> protocol) : protocol_(std::move(protocol)) {}
+Cache::~Cache() = default;
+
+Result<std::unique_ptr<Cache>> Cache::Open(const Options& options) {
+  if (auto valid = options.Validate(); !valid) return std::unexpected(std::move(valid.error()));
+  if (options.path.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "Options::path is empty: name the database directory");
+  }
+  auto store = OpenRocksDb(options.path, options.rocksdb);
+  if (!store) return std::unexpected(std::move(store.error()));
+  return Open(options, *std::move(store));
+}
+
+Result<std::unique_ptr<Cache>> Cache::Open(const Options& options, std::unique_ptr<Store> store) {
+  if (auto valid = options.Validate(); !valid) return std::unexpected(std::move(valid.error()));
+  if (store == nullptr) return Fail(ErrorCode::kInvalidArgument, "the store given is null");
+  auto policy = ParsePolicy(options.policy);
+  auto protocol = std::make_unique<Protocol>(options, *policy, std::move(store));
+  return std::unique_ptr<Cache>(new Cache(std::move(protocol)));
+}
+
+Result<std::optional<Value>> Cache::Get(std::string_view key) { return protocol_->Get(key); }
+
+Result<bool> Cache::Get(std::string_view key, std::string& value) {
+  return protocol_->Get(key, value);
+}
+
+std::vector<Result<std::optional<Value>>> Cache::MultiGet(std::span<const std::string_view> keys) {
+  return protocol_->MultiGet(keys);
+}
+
+Result<bool> Cache::Contains(std::string_view key) { return protocol_->Contains(key); }
+
+Result<void> Cache::Put(std::string_view key, std::string_view value, const WriteOptions& options) {
+  Batch batch;
+  batch.Put(key, value);
+  return protocol_->Write(batch, options);
+}
+
+Result<void> Cache::Delete(std::string_view key, const WriteOptions& options) {
+  Batch batch;
+  batch.Delete(key);
+  return protocol_->Write(batch, options);
+}
+
+Result<void> Cache::DeleteRange(std::string_view begin, std::string_view end,
+                                const WriteOptions& options) {
+  Batch batch;
+  batch.DeleteRange(begin, end);
+  return protocol_->Write(batch, options);
+}
+
+Result<void> Cache::Write(const Batch& batch, const WriteOptions& options) {
+  return protocol_->Write(batch, options);
+}
+
+Result<void> Cache::Scan(const ScanOptions& options, const ScanVisitor& visit) {
+  return Guarded<Result<void>>([&] { return protocol_->store().Scan(options, visit); });
+}
+
+Result<Value> Cache::GetOrCompute(std::string_view key,
+                                  const std::function<Result<std::string>()>& compute,
+                                  const WriteOptions& options) {
+  return protocol_->GetOrCompute(key, compute, options);
+}
+
+Result<void> Cache::WriteWith(std::span<const std::string_view> keys,
+                              const std::function<Result<void>()>& commit) {
+  return protocol_->WriteWith(keys, commit);
+}
+
+Result<void> Cache::WriteWith(const KeyRange& range, const std::function<Result<void>()>& commit) {
+  return protocol_->WriteWith(protocol_->ScopeOf(range), commit);
+}
+
+void Cache::Invalidate(std::string_view key) { protocol_->Invalidate(key); }
+
+void Cache::InvalidatePrefix(std::string_view prefix) {
+  protocol_->Invalidate(Scope([prefix](std::string_view key) { return key.starts_with(prefix); }));
+}
+
+void Cache::InvalidateAll() {
+  protocol_->Invalidate(Scope([](std::string_view) { return true; }));
+}
+
+Result<void> Cache::CatchUp() {
+  return protocol_->WriteWith(protocol_->ScopeOf({}),
+                              [this] { return protocol_->store().CatchUp(); });
+}
+
+Result<void> Cache::SetPolicy(std::string_view policy) {
+  auto spec = ParsePolicy(policy);
+  if (!spec) return std::unexpected(std::move(spec.error()));
+  protocol_->tier().SetPolicy(*spec);
+  return {};
+}
+
+Result<void> Cache::SetCapacity(std::uint64_t bytes) {
+  protocol_->tier().SetCapacity(bytes);
+  return {};
+}
+
+Result<void> Cache::SetCapacityEntries(std::uint64_t entries) {
+  protocol_->tier().SetCapacityEntries(entries);
+  return {};
+}
+
+Stats Cache::GetStats() const { return protocol_->GetStats(); }
+
+Store& Cache::store() { return protocol_->store(); }
+
+}  // namespace kvcache

@@ -1,0 +1,25 @@
+#include "kvcache/options.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+
+#include "tier/policy_registry.h"
+
+namespace kvcache {
+
+Result<void> Options::Validate() const {
+  if (auto parsed = ParsePolicy(policy); !parsed) return std::unexpected(parsed.error());
+  if (shards > 1024 || (shards != 0 && !std::has_single_bit(shards))) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("shards = {}: use a power of two up to 1024, or 0 for the default", shards));
+  }
+  if (value_alignment != 16 && value_alignment != 64) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("value_alignment = {}: use 16 or 64", value_alignment));
+  }
+  return {};
+}
+
+}  // namespace kvcache

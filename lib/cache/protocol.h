@@ -1,0 +1,103 @@
+// Protocol: the read-through protocol over one store and one memory tier.
+//
+// Locks: a shard's lock also guards what is in flight for its keys. One shard's lock at a time,
+// never while the store is called or an entry is made (which may evict).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "cache/in_flight.h"
+#include "kvcache/cache.h"
+#include "tier/memory_tier.h"
+
+namespace kvcache {
+
+class Protocol {
+ public:
+  Protocol(const Options& options, const PolicySpec& policy, std::unique_ptr<Store> store);
+
+  Result<std::optional<Value>> Get(std::string_view key);
+  Result<bool> Get(std::string_view key, std::string& value);
+  std::vector<Result<std::optional<Value>>> MultiGet(std::span<const std::string_view> keys);
+  Result<bool> Contains(std::string_view key);
+  Result<Value> GetOrCompute(std::string_view key,
+                             const std::function<Result<std::string>()>& compute,
+                             const WriteOptions& options);
+
+  Result<void> Write(const Batch& batch, const WriteOptions& options);
+  Result<void> WriteWith(std::span<const std::string_view> keys,
+                         const std::function<Result<void>()>& commit);
+  Result<void> WriteWith(const Scope& scope, const std::function<Result<void>()>& commit);
+  Scope ScopeOf(const KeyRange& range) const;
+
+  void Invalidate(std::string_view key);
+  void Invalidate(const Scope& scope);
+
+  Stats GetStats() const;
+
+  MemoryTier& tier() { return tier_; }
+  Store& store() { return *store_; }
+
+ private:
+  friend class KeyWrites;
+  friend class ScopeWrites;
+
+  // What belongs to a shard beside the tier's part; under the shard's lock.
+  struct Lane {
+    InFlight in_flight;
+    LatencyHistogram load_latency;
+  };
+
+  // A read of the store on behalf of one key.
+  struct Fetch {
+    HashedKey key;
+    InFlight::Reading reading;
+    Entry* entry = nullptr;       // what was found, with one reference; null: nothing (yet)
+    std::string_view value = {};  // in it
+    std::optional<Error> error = std::nullopt;
+  };
+
+  // An answer found under the lock, or a fetch to be made.
+  using Missed = std::variant<std::optional<Value>, Fetch>;
+
+  HashedKey Hashed(std::string_view key) const { return {tier_.Hash(key), key}; }
+  Shard& ShardOf(HashedKey key) { return tier_.ShardOf(key.hash); }
+  Lane& LaneOf(HashedKey key) { return lanes_[tier_.ShardIndex(key.hash)]; }
+
+  Missed Miss(HashedKey key);
+  Result<std::optional<Value>> Resolve(Fetch& fetch);
+  std::uint64_t ReadStore(std::span<Fetch*> fetches);
+  void Receive(Fetch& fetch, std::string_view value);
+  Result<std::optional<Value>> Finish(Fetch& fetch, std::uint64_t nanoseconds);
+  void FetchMissing(std::span<const HashedKey> keys, std::span<const std::size_t> missing,
+                    std::span<Result<std::optional<Value>>> results);
+  void CountRepeated(HashedKey key, const Result<std::optional<Value>>& result);
+  Result<std::optional<Value>> Compute(std::string_view key,
+                                       const std::function<Result<std::string>()>& compute,
+                                       const WriteOptions& options);
+  Result<void> WriteStore(const std::function<Result<void>()>& commit);
+
+  const bool cache_absent_;
+  const std::unique_ptr<Store> store_;
+  MemoryTier tier_;
+  const std::unique_ptr<Lane[]> lanes_;  // one a shard
+
+  mutable std::mutex write_latency_mutex_;
+  LatencyHistogram write_latency_;
+
+  // GetOrCompute: keys being computed.
+  std::mutex computing_mutex_;
+  std::unordered_map<std::string, std::shared_ptr<Load>> computing_;
+};
+
+}  // namespace kvcache

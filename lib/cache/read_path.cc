@@ -1,0 +1,271 @@
+// Get, MultiGet, Contains, GetOrCompute: hit, or miss and load.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "cache/guarded.h"
+#include "cache/protocol.h"
+
+namespace kvcache {
+namespace {
+
+// Under an epoch guard or the shard's lock.
+std::optional<Value> ValueOf(Entry& entry) {
+  if (entry.absent()) return std::nullopt;
+  entry.Ref();
+  return Value(&entry, entry.value(), true);
+}
+
+}  // namespace
+
+Result<std::optional<Value>> Protocol::Get(std::string_view key) {
+  const HashedKey hashed = Hashed(key);
+  std::optional<Value> value;
+  if (tier_.Hit(hashed.hash, key, [&](Entry& entry) { value = ValueOf(entry); })) return value;
+  Missed missed = Miss(hashed);
+  if (auto* fetch = std::get_if<Fetch>(&missed)) return Resolve(*fetch);
+  return std::get<std::optional<Value>>(std::move(missed));
+}
+
+Result<bool> Protocol::Get(std::string_view key, std::string& value) {
+  const HashedKey hashed = Hashed(key);
+  bool found = false;
+  const auto copy = [&](Entry& entry) {
+    value.assign(entry.value());
+    found = !entry.absent();
+  };
+  if (tier_.Hit(hashed.hash, key, copy)) return found;
+  Missed missed = Miss(hashed);
+  std::optional<Value> handle;
+  if (auto* fetch = std::get_if<Fetch>(&missed)) {
+    auto resolved = Resolve(*fetch);
+    if (!resolved) return std::unexpected(std::move(resolved.error()));
+    handle = *std::move(resolved);
+  } else {
+    handle = std::get<std::optional<Value>>(std::move(missed));
+  }
+  value.assign(handle ? handle->view() : std::string_view{});
+  return handle.has_value();
+}
+
+// After a miss without the lock: looks again under it, and if the key is not there registers the
+// read, in one critical section.
+Protocol::Missed Protocol::Miss(HashedKey key) {
+  Shard& shard = ShardOf(key);
+  const std::lock_guard lock(shard.mutex());
+  if (Entry* entry = shard.Find(key.hash, key.key)) {
+    tier_.HitLocked(key.hash, *entry);
+    return ValueOf(*entry);
+  }
+  Fetch fetch{.key = key, .reading = LaneOf(key).in_flight.BeginRead(key)};
+  ShardStats& counters = shard.counters();
+  ++counters.misses;
+  ++(fetch.reading.role == InFlight::Role::kJoins ? counters.shared_loads : counters.loads);
+  return fetch;
+}
+
+Result<std::optional<Value>> Protocol::Resolve(Fetch& fetch) {
+  if (fetch.reading.role == InFlight::Role::kJoins) return fetch.reading.load->Wait();
+  Fetch* one = &fetch;
+  const std::uint64_t nanoseconds = ReadStore({&one, 1});
+  return Finish(fetch, nanoseconds);
+}
+
+// Fills in what the store has; returns how long that took.
+std::uint64_t Protocol::ReadStore(std::span<Fetch*> fetches) {
+  const auto begin = std::chrono::steady_clock::now();
+  if (fetches.size() == 1) {
+    Fetch& fetch = *fetches[0];
+    const auto found = Guarded<Result<bool>>([&] {
+      return store_->Get(fetch.key.key, [&](std::string_view value) { Receive(fetch, value); });
+    });
+    if (!found) fetch.error = found.error();
+  } else {
+    std::vector<std::string_view> keys;
+    for (const Fetch* fetch : fetches) keys.push_back(fetch->key.key);
+    using Answers = Result<std::vector<Result<bool>>>;
+    const auto found = Guarded<Answers>([&] {
+      return store_->MultiGet(
+          keys, [&](std::size_t i, std::string_view value) { Receive(*fetches[i], value); });
+    });
+    for (std::size_t i = 0; i < fetches.size(); ++i) {
+      if (!found) {
+        fetches[i]->error = found.error();
+      } else if (!(*found)[i]) {
+        fetches[i]->error = (*found)[i].error();
+      }
+    }
+  }
+  return static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
+}
+
+void Protocol::Receive(Fetch& fetch, std::string_view value) {
+  const bool cacheable = fetch.reading.role == InFlight::Role::kLoads;
+  if (cacheable) fetch.entry = tier_.NewEntry(fetch.key.key, value, false);
+  if (fetch.entry == nullptr) fetch.entry = tier_.NewLooseEntry(value);
+  fetch.value = {fetch.entry->value().data(), value.size()};
+}
+
+// Ends a read of the store: caches what it found if nothing overtook it, counts, and gives the
+// answer to all who wait for it.
+Result<std::optional<Value>> Protocol::Finish(Fetch& fetch, std::uint64_t nanoseconds) {
+  const HashedKey key = fetch.key;
+  Load* load = fetch.reading.load.get();
+  const bool absent = fetch.entry == nullptr && !fetch.error;
+  Entry* entry = fetch.entry;
+  if (absent && cache_absent_ && load != nullptr) entry = tier_.NewEntry(key.key, {}, true);
+
+  Shard& shard = ShardOf(key);
+  bool linked = false;
+  {
+    const std::lock_guard lock(shard.mutex());
+    Lane& lane = LaneOf(key);
+    ShardStats& counters = shard.counters();
+    if (load != nullptr && !lane.in_flight.EndLoad(*load)) {
+      ++counters.stale_loads;
+    } else if (load != nullptr && !fetch.error && entry != nullptr) {
+      linked = !entry->on_heap() && tier_.Link(shard, key.hash, *entry);
+      if (!linked && tier_.enabled()) ++counters.rejections;
+    }
+    if (absent) counters.absent += 1 + (load != nullptr ? load->joined : 0);
+    if (fetch.error) ++counters.load_errors;
+    if (nanoseconds != 0) {
+      counters.load_nanoseconds += nanoseconds;
+      lane.load_latency.Record(nanoseconds);
+    }
+  }
+  Result<std::optional<Value>> result = std::nullopt;
+  if (entry != nullptr) {
+    if (!linked) MemoryTier::Detach(*entry);
+    Value value(entry, absent ? std::string_view{} : fetch.value, false);
+    if (!absent) result = std::move(value);
+  }
+  if (fetch.error) result = std::unexpected(*fetch.error);
+  if (load != nullptr) load->Publish(result);
+  return result;
+}
+
+// Hits first; then what is missing is registered, read in one call of the store and finished, and
+// only then others' loads are waited for, so that two calls never wait for each other.
+std::vector<Result<std::optional<Value>>> Protocol::MultiGet(
+    std::span<const std::string_view> keys) {
+  std::vector<Result<std::optional<Value>>> results(keys.size());
+  constexpr std::size_t kAhead = 16;
+  std::vector<HashedKey> hashed(keys.size());
+  std::vector<std::size_t> missing;
+  for (std::size_t begin = 0; begin < keys.size(); begin += kAhead) {
+    const std::size_t end = std::min(begin + kAhead, keys.size());
+    for (std::size_t i = begin; i < end; ++i) {
+      hashed[i] = Hashed(keys[i]);
+      tier_.Prefetch(hashed[i].hash);
+    }
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto take = [&](Entry& entry) { results[i] = ValueOf(entry); };
+      if (!tier_.Hit(hashed[i].hash, keys[i], take)) missing.push_back(i);
+    }
+  }
+  if (!missing.empty()) FetchMissing(hashed, missing, results);
+  return results;
+}
+
+void Protocol::FetchMissing(std::span<const HashedKey> keys, std::span<const std::size_t> missing,
+                            std::span<Result<std::optional<Value>>> results) {
+  std::vector<Fetch> fetches;  // one a distinct key that is really missing
+  std::vector<std::size_t> asked_by;
+  std::vector<std::pair<std::size_t, std::size_t>> repeated;  // index, and that of the first
+  std::unordered_map<std::string_view, std::size_t> first;
+  fetches.reserve(missing.size());
+  for (const std::size_t i : missing) {
+    if (const auto [at, fresh] = first.emplace(keys[i].key, i); !fresh) {
+      repeated.emplace_back(i, at->second);
+      continue;
+    }
+    Missed missed = Miss(keys[i]);
+    if (auto* fetch = std::get_if<Fetch>(&missed)) {
+      fetches.push_back(std::move(*fetch));
+      asked_by.push_back(i);
+    } else {
+      results[i] = std::get<std::optional<Value>>(std::move(missed));
+    }
+  }
+
+  std::vector<Fetch*> own;
+  for (Fetch& fetch : fetches) {
+    if (fetch.reading.role != InFlight::Role::kJoins) own.push_back(&fetch);
+  }
+  std::uint64_t nanoseconds = own.empty() ? 0 : ReadStore(own);
+  for (std::size_t i = 0; i < fetches.size(); ++i) {
+    if (fetches[i].reading.role == InFlight::Role::kJoins) continue;
+    results[asked_by[i]] = Finish(fetches[i], std::exchange(nanoseconds, 0));
+  }
+  for (std::size_t i = 0; i < fetches.size(); ++i) {
+    if (fetches[i].reading.role != InFlight::Role::kJoins) continue;
+    results[asked_by[i]] = fetches[i].reading.load->Wait();
+  }
+  for (const auto& [index, original] : repeated) {
+    results[index] = results[original];
+    CountRepeated(keys[index], results[index]);
+  }
+}
+
+// A key asked for twice in one call is a lookup of its own, answered by the first one's read.
+void Protocol::CountRepeated(HashedKey key, const Result<std::optional<Value>>& result) {
+  Shard& shard = ShardOf(key);
+  const std::lock_guard lock(shard.mutex());
+  ++shard.counters().misses;
+  ++shard.counters().shared_loads;
+  if (result && !*result) ++shard.counters().absent;
+}
+
+Result<bool> Protocol::Contains(std::string_view key) {
+  if (const auto known = tier_.Peek(tier_.Hash(key), key)) return *known;
+  return Guarded<Result<bool>>([&] { return store_->Get(key, [](std::string_view) {}); });
+}
+
+Result<Value> Protocol::GetOrCompute(std::string_view key,
+                                     const std::function<Result<std::string>()>& compute,
+                                     const WriteOptions& options) {
+  auto found = Get(key);
+  if (!found) return std::unexpected(std::move(found.error()));
+  if (*found) return **std::move(found);
+
+  std::shared_ptr<Load> computation;
+  bool mine = false;
+  {
+    const std::lock_guard lock(computing_mutex_);
+    auto& slot = computing_[std::string(key)];
+    mine = slot == nullptr;
+    if (mine) slot = std::make_shared<Load>(Hashed(key));
+    computation = slot;
+  }
+  auto result = mine ? Compute(key, compute, options) : computation->Wait();
+  if (mine) {
+    {
+      const std::lock_guard lock(computing_mutex_);
+      computing_.erase(std::string(key));
+    }
+    computation->Publish(result);
+  }
+  if (!result) return std::unexpected(std::move(result.error()));
+  return **std::move(result);
+}
+
+// Always a value or an error. Whoever computed the key before us has written it by now: look again.
+Result<std::optional<Value>> Protocol::Compute(std::string_view key,
+                                               const std::function<Result<std::string>()>& compute,
+                                               const WriteOptions& options) {
+  auto found = Get(key);
+  if (!found || *found) return found;
+  auto computed = Guarded<Result<std::string>>(compute);
+  if (!computed) return std::unexpected(std::move(computed.error()));
+  Batch batch;
+  batch.Put(key, *computed);
+  if (auto written = Write(batch, options); !written) {
+    return std::unexpected(std::move(written.error()));
+  }
+  Entry* entry = tier_.NewLooseEntry(*computed);
+  return Value(entry, {entry->value().data(), computed->size()}, false);
+}
+
+}  // namespace kvcache

@@ -1,0 +1,94 @@
+// Put, Delete, DeleteRange, Write, WriteWith, CatchUp, Invalidate.
+#include <chrono>
+#include <utility>
+
+#include "cache/guarded.h"
+#include "cache/protocol.h"
+#include "cache/writes.h"
+
+namespace kvcache {
+
+Scope Protocol::ScopeOf(const KeyRange& range) const {
+  return [this, range](std::string_view key) {
+    return (!range.from || store_->Compare(*range.from, key) <= 0) &&
+           (!range.to || store_->Compare(key, *range.to) < 0);
+  };
+}
+
+Result<void> Protocol::Write(const Batch& batch, const WriteOptions& options) {
+  std::vector<KeyWrites::Write> keys;
+  std::vector<std::pair<std::string_view, std::string_view>> ranges;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const Operation operation = batch[i];
+    using Kind = Operation::Kind;
+    if (operation.kind == Kind::kDeleteRange) {
+      ranges.emplace_back(operation.key, operation.value);
+    } else if (operation.kind == Kind::kPut) {
+      keys.push_back({Hashed(operation.key), KeyWrites::Outcome::kPut, operation.value});
+    } else {
+      keys.push_back({Hashed(operation.key), KeyWrites::Outcome::kDeleted});
+    }
+  }
+  const Scope in_ranges = [this, &ranges](std::string_view key) {
+    for (const auto& [begin, end] : ranges) {
+      if (store_->Compare(begin, key) <= 0 && store_->Compare(key, end) < 0) return true;
+    }
+    return false;
+  };
+  // The scope first: it crosses the batch's own keys in it, for their order counts and is not kept.
+  ScopeWrites scope_writes(*this, in_ranges);
+  if (!ranges.empty()) scope_writes.Begin();
+  KeyWrites key_writes(*this, std::move(keys));
+  key_writes.Begin();
+  auto written = WriteStore([&] { return store_->Write(batch, options); });
+  if (written) key_writes.Commit(options.fill_tier);
+  return written;
+}
+
+Result<void> Protocol::WriteStore(const std::function<Result<void>()>& commit) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto written = Guarded<Result<void>>(commit);
+  const auto nanoseconds =
+      std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count();
+  const std::lock_guard lock(write_latency_mutex_);
+  write_latency_.Record(static_cast<std::uint64_t>(nanoseconds));
+  return written;
+}
+
+Result<void> Protocol::WriteWith(std::span<const std::string_view> keys,
+                                 const std::function<Result<void>()>& commit) {
+  std::vector<KeyWrites::Write> writes;
+  for (const std::string_view key : keys) writes.push_back({Hashed(key)});
+  KeyWrites key_writes(*this, std::move(writes));
+  key_writes.Begin();
+  auto written = WriteStore(commit);
+  if (written) key_writes.Commit(false);
+  return written;
+}
+
+Result<void> Protocol::WriteWith(const Scope& scope, const std::function<Result<void>()>& commit) {
+  ScopeWrites writes(*this, scope);
+  writes.Begin();
+  return WriteStore(commit);
+}
+
+void Protocol::Invalidate(std::string_view key) {
+  const HashedKey hashed = Hashed(key);
+  Shard& shard = ShardOf(hashed);
+  {
+    const std::lock_guard lock(shard.mutex());
+    LaneOf(hashed).in_flight.Invalidate(hashed);
+    tier_.Drop(shard, hashed.hash, key);
+  }
+  tier_.CollectIfDue();
+}
+
+void Protocol::Invalidate(const Scope& scope) {
+  for (std::size_t i = 0; i < tier_.shards(); ++i) {
+    const std::lock_guard lock(tier_.shard(i).mutex());
+    lanes_[i].in_flight.Invalidate(scope);
+  }
+  tier_.Sweep(scope);
+}
+
+}  // namespace kvcache

@@ -1,0 +1,66 @@
+// The brackets around a write of the store that keep the memory tier coherent with it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "cache/protocol.h"
+
+namespace kvcache {
+
+// Marks keys as being written, from Begin to Commit or destruction, and drops what is cached of
+// them. The views in it are borrowed.
+class KeyWrites {
+ public:
+  enum class Outcome : std::uint8_t { kUnknown, kPut, kDeleted };
+  struct Write {
+    HashedKey key;
+    Outcome outcome = Outcome::kUnknown;  // what is known of the key once the store took the write
+    std::string_view value = {};          // of kPut
+  };
+
+  // Of several writes of one key the last counts.
+  KeyWrites(Protocol& cache, std::vector<Write> writes);
+  ~KeyWrites();
+  KeyWrites(const KeyWrites&) = delete;
+  KeyWrites& operator=(const KeyWrites&) = delete;
+
+  // Before the store is written. May throw std::bad_alloc; the destructor then ends what was begun.
+  void Begin();
+  // After the store took the write: what is known of a key goes into the tier, if `fill_tier` and
+  // no other write crossed this one.
+  void Commit(bool fill_tier);
+
+ private:
+  std::span<const Write> ShardFrom(std::size_t at) const;
+  void EndShard(std::span<const Write> writes, std::span<Entry* const> entries);
+  Entry* NewEntry(const Write& write) const;
+
+  Protocol& cache_;
+  std::vector<Write> writes_;  // grouped by shard
+  std::size_t begun_ = 0;      // of writes_, from the front
+  std::size_t ended_ = 0;
+};
+
+// Marks every key in a scope as being written, from Begin to destruction, and drops what is cached
+// of it. The scope is borrowed.
+class ScopeWrites {
+ public:
+  ScopeWrites(Protocol& cache, const Scope& scope) : cache_(cache), scope_(scope) {}
+  ~ScopeWrites();
+  ScopeWrites(const ScopeWrites&) = delete;
+  ScopeWrites& operator=(const ScopeWrites&) = delete;
+
+  // As of KeyWrites.
+  void Begin();
+
+ private:
+  Protocol& cache_;
+  const Scope& scope_;
+  std::size_t begun_ = 0;  // shards
+};
+
+}  // namespace kvcache

@@ -1,0 +1,14 @@
+// A store in memory, for tests and for services that have their data elsewhere.
+#pragma once
+
+#include <memory>
+
+#include "kvcache/store.h"
+
+namespace kvcache {
+
+// An empty store, ordered bytewise; what is in it goes when it goes. Its calls never fail, and a
+// callback may call the store again.
+std::unique_ptr<Store> MakeMemoryStore();
+
+}  // namespace kvcache

@@ -1,0 +1,498 @@
+// The only file that includes RocksDB.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <rocksdb/comparator.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/options_util.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kvcache/rocksdb.h"
+#include "store/claim.h"
+#include "store/options_text.h"
+#include "store/scan_range.h"
+
+namespace kvcache {
+namespace {
+
+rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// --- Errors ---
+
+bool ContainsAny(std::string_view text, std::initializer_list<std::string_view> phrases) {
+  return std::ranges::any_of(phrases, [&](std::string_view phrase) {
+    return text.find(phrase) != std::string_view::npos;
+  });
+}
+
+// Two conditions that users must be able to tell have no code of their own in RocksDB; its texts
+// have been the same since version 5.
+ErrorCode CodeOf(const rocksdb::Status& status, std::string_view text) {
+  switch (status.code()) {
+    case rocksdb::Status::kCorruption:
+      return ErrorCode::kCorruption;
+    case rocksdb::Status::kInvalidArgument:
+      return ErrorCode::kInvalidArgument;
+    case rocksdb::Status::kBusy:
+    case rocksdb::Status::kTimedOut:
+      return ErrorCode::kBusy;
+    case rocksdb::Status::kNotSupported:
+      return ContainsAny(text, {"read only mode", "compacted db mode", "secondary mode"})
+                 ? ErrorCode::kReadOnly
+                 : ErrorCode::kNotSupported;
+    case rocksdb::Status::kIOError:
+      return ContainsAny(text, {"While lock file", "lock hold by current process"})
+                 ? ErrorCode::kBusy
+                 : ErrorCode::kIoError;
+    default:
+      return ErrorCode::kInternal;
+  }
+}
+
+// "database /data/x: cannot write: the disk is full: IO error: No space left on device: ..."
+std::unexpected<Error> FailWith(const rocksdb::Status& status, std::string_view where,
+                                std::string_view what) {
+  std::string text = status.ToString();
+  std::ranges::replace(text, '\n', ' ');
+  text.erase(text.find_last_not_of(" .:") + 1);
+  const ErrorCode code = CodeOf(status, text);
+  if (code == ErrorCode::kReadOnly) text = "it is open for reading only";
+  const bool full = status.subcode() == rocksdb::Status::kNoSpace ||
+                    status.subcode() == rocksdb::Status::kSpaceLimit;
+  return Fail(code, fmt::format("{}: cannot {}: {}{}", where, what,
+                                full ? "the disk is full: " : "", text));
+}
+
+// --- What cannot be cached ---
+
+Result<void> CheckCacheable(const rocksdb::DBOptions& db,
+                            const rocksdb::ColumnFamilyOptions& family, std::string_view where) {
+  const struct {
+    bool found;
+    std::string_view reason;
+  } refusals[] = {
+      {family.comparator->timestamp_size() > 0, "its keys have user timestamps"},
+      {family.comparator->CanKeysWithDifferentByteContentsBeEqual(),
+       "its comparator can take different bytes for the same key "
+       "(CanKeysWithDifferentByteContentsBeEqual)"},
+      {family.compaction_filter != nullptr || family.compaction_filter_factory != nullptr,
+       "a compaction filter (TTL is one) changes it without a write"},
+      {family.compaction_style == rocksdb::kCompactionStyleFIFO,
+       "FIFO compaction drops keys without a write"},
+      {family.inplace_update_support, "with inplace_update_support its reads are not linearizable"},
+      {db.unordered_write, "with unordered_write its reads are not linearizable"},
+  };
+  for (const auto& [found, reason] : refusals) {
+    if (found) {
+      return Fail(ErrorCode::kNotSupported,
+                  fmt::format("{}: cannot be cached correctly: {}", where, reason));
+    }
+  }
+  return {};
+}
+
+// --- The store ---
+
+// A database with all its column families, closed in the order that RocksDB asks for.
+struct Database {
+  Database() = default;
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database() {
+    for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
+  }
+
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+};
+
+class RocksDbStore : public Store {
+ public:
+  RocksDbStore(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, std::string where,
+               std::unique_ptr<Database> owned)
+      : owned_(std::move(owned)),
+        // A wrapper such as TransactionDB and the database in it are one.
+        claim_({db->GetRootDB(), family->GetID()}),
+        db_(db),
+        family_(family),
+        comparator_(family->GetComparator()),
+        where_(std::move(where)) {}
+
+  // To be called before all else: whether no other store has the column family.
+  Result<void> CheckAlone() const {
+    if (claim_.held()) return {};
+    return Fail(ErrorCode::kBusy,
+                fmt::format("{}: already wrapped; two caches over one column family would not see "
+                            "each other's writes",
+                            where_));
+  }
+
+  Result<bool> Get(std::string_view key, const Receiver& receive) override {
+    rocksdb::PinnableSlice value;
+    const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), family_, ToSlice(key), &value);
+    const Result<bool> answer = Answer(status);
+    if (answer == true) receive(ToView(value));
+    return answer;
+  }
+
+  std::vector<Result<bool>> MultiGet(std::span<const std::string_view> keys,
+                                     const IndexedReceiver& receive) override {
+    std::vector<rocksdb::Slice> slices(keys.size());
+    std::ranges::transform(keys, slices.begin(), ToSlice);
+    std::vector<rocksdb::PinnableSlice> values(keys.size());
+    std::vector<rocksdb::Status> statuses(keys.size());
+    db_->MultiGet(rocksdb::ReadOptions(), family_, keys.size(), slices.data(), values.data(),
+                  statuses.data());
+
+    std::vector<Result<bool>> answers;
+    answers.reserve(keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      answers.push_back(Answer(statuses[i]));
+      if (answers.back() == true) receive(i, ToView(values[i]));
+    }
+    return answers;
+  }
+
+  Result<void> Write(const Batch& batch, const WriteOptions& options) override {
+    // Its header, and a record's tag and three numbers.
+    rocksdb::WriteBatch updates(batch.bytes() + 16 * (batch.size() + 1));
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const rocksdb::Status status = Append(batch[i], updates);
+      if (!status.ok()) return FailWith(status, where_, "write");
+    }
+    rocksdb::WriteOptions write_options;
+    write_options.sync = options.sync;
+    return Done(db_->Write(write_options, &updates), "write");
+  }
+
+  Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) override {
+    const ScanRange range = RangeOf(options, Order());
+    if (range.lower && range.upper && Compare(*range.lower, *range.upper) >= 0) return {};
+    rocksdb::ReadOptions read_options;
+    rocksdb::Slice lower;
+    rocksdb::Slice upper;
+    if (range.lower) read_options.iterate_lower_bound = &(lower = *range.lower);
+    if (range.upper) read_options.iterate_upper_bound = &(upper = *range.upper);
+    read_options.total_order_seek = true;  // else a prefix extractor hides keys
+
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options, family_));
+    if (!options.reverse) {
+      it->SeekToFirst();
+    } else if (range.last && (!range.upper || Compare(*range.last, *range.upper) < 0)) {
+      it->SeekForPrev(*range.last);
+    } else {
+      it->SeekToLast();
+    }
+    std::size_t visited = 0;
+    for (; it->Valid(); options.reverse ? it->Prev() : it->Next()) {
+      const std::string_view key = ToView(it->key());
+      if (range.last && Compare(key, *range.last) > 0) break;
+      if (options.prefix && !key.starts_with(*options.prefix)) continue;
+      if (!visit(key, ToView(it->value())) || ++visited == options.limit) break;
+    }
+    return Done(it->status(), "scan");
+  }
+
+  int Compare(std::string_view a, std::string_view b) const override {
+    return comparator_->Compare(ToSlice(a), ToSlice(b));
+  }
+
+  Result<void> CatchUp() override {
+    return Done(db_->TryCatchUpWithPrimary(), "catch up with a primary");
+  }
+
+  std::vector<std::pair<std::string, std::string>> Describe() override {
+    using Properties = rocksdb::DB::Properties;
+    std::vector<std::pair<std::string, std::string>> figures = {
+        {"path", db_->GetName()},
+        {"column_family", family_->GetName()},
+        {"comparator", comparator_->Name()},
+    };
+    const std::pair<const char*, const std::string&> numbers[] = {
+        {"estimated_keys", Properties::kEstimateNumKeys},
+        {"sst_bytes", Properties::kLiveSstFilesSize},
+        {"memtable_bytes", Properties::kCurSizeAllMemTables},
+        {"block_cache_bytes", Properties::kBlockCacheUsage},
+        {"block_cache_capacity", Properties::kBlockCacheCapacity},
+    };
+    for (const auto& [name, property] : numbers) {
+      std::uint64_t number = 0;
+      if (db_->GetIntProperty(family_, property, &number)) {
+        figures.emplace_back(name, std::to_string(number));
+      }
+    }
+    std::vector<std::string> files;
+    for (int level = 0; level < db_->NumberLevels(family_); ++level) {
+      db_->GetProperty(family_, Properties::kNumFilesAtLevelPrefix + std::to_string(level),
+                       &files.emplace_back());
+    }
+    figures.emplace_back("files_per_level", fmt::format("{}", fmt::join(files, " ")));
+    figures.emplace_back("last_sequence", std::to_string(db_->GetLatestSequenceNumber()));
+    return figures;
+  }
+
+ private:
+  Result<bool> Answer(const rocksdb::Status& status) const {
+    if (status.ok()) return true;
+    if (status.IsNotFound()) return false;
+    return FailWith(status, where_, "read");
+  }
+
+  Result<void> Done(const rocksdb::Status& status, std::string_view what) const {
+    if (!status.ok()) return FailWith(status, where_, what);
+    return {};
+  }
+
+  rocksdb::Status Append(const Operation& operation, rocksdb::WriteBatch& updates) const {
+    const rocksdb::Slice key = ToSlice(operation.key);
+    const rocksdb::Slice value = ToSlice(operation.value);
+    switch (operation.kind) {
+      case Operation::Kind::kPut:
+        return updates.Put(family_, key, value);
+      case Operation::Kind::kDelete:
+        return updates.Delete(family_, key);
+      case Operation::Kind::kDeleteRange:
+        // A range that ends before it begins would fail amid the batch, after RocksDB has applied
+        // what stands before it.
+        if (comparator_->Compare(key, value) >= 0) return rocksdb::Status::OK();
+        return updates.DeleteRange(family_, key, value);
+    }
+    return rocksdb::Status::InvalidArgument("unknown operation");
+  }
+
+  KeyOrder Order() const {
+    if (comparator_ == rocksdb::BytewiseComparator()) return KeyOrder::kBytewise;
+    if (comparator_ == rocksdb::ReverseBytewiseComparator()) return KeyOrder::kReverseBytewise;
+    return KeyOrder::kOther;
+  }
+
+  const std::unique_ptr<Database> owned_;  // null when wrapped
+  const Claim claim_;
+  rocksdb::DB* const db_;
+  rocksdb::ColumnFamilyHandle* const family_;
+  const rocksdb::Comparator* const comparator_;
+  const std::string where_;  // begins every message
+};
+
+// --- Opening ---
+
+// With what a database is opened.
+struct Setup {
+  rocksdb::DBOptions db;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+
+  const rocksdb::ColumnFamilyDescriptor* Find(std::string_view name) const {
+    const auto found = std::ranges::find(families, name, &rocksdb::ColumnFamilyDescriptor::name);
+    return found == families.end() ? nullptr : &*found;
+  }
+};
+
+// For a database that is made here, and one that has no OPTIONS file.
+rocksdb::Options DefaultOptions() {
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));  // absent keys: 1 % read a block
+  rocksdb::Options options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.max_log_file_size = std::size_t{1} << 20;
+  options.keep_log_file_num = 2;
+  return options;
+}
+
+// The caller's options, else those of the OPTIONS file (none: an empty name), else the defaults;
+// for the column families `names`. One that the file lacks is as its default one.
+rocksdb::Status LoadSetup(const RocksDbOptions& options, rocksdb::Env* env,
+                          const std::string& options_file, const std::vector<std::string>& names,
+                          Setup& setup) {
+  if (options.rocksdb_options != nullptr || options_file.empty()) {
+    const rocksdb::Options all =
+        options.rocksdb_options != nullptr ? *options.rocksdb_options : DefaultOptions();
+    setup.db = all;
+    setup.families = {{rocksdb::kDefaultColumnFamilyName, all}};
+  } else {
+    rocksdb::ConfigOptions config;
+    config.env = env;
+    config.ignore_unknown_options = true;  // of newer versions
+    const auto status =
+        rocksdb::LoadOptionsFromFile(config, options_file, &setup.db, &setup.families);
+    if (!status.ok()) return status;
+    setup.db.error_if_exists = false;
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const std::string& name : names) {
+    const auto* found = setup.Find(name);
+    if (found == nullptr) found = setup.Find(rocksdb::kDefaultColumnFamilyName);
+    families.emplace_back(name, found->options);
+  }
+  setup.families = std::move(families);
+  return rocksdb::Status::OK();
+}
+
+// Fails where RocksDB would open the database as something else than the OPTIONS file says: whoever
+// wrote it had an object that is not here. Without its merge operator, for one, merged keys would
+// read as absent.
+Result<void> CheckObjects(const std::string& options_file, std::string_view column_family,
+                          const Setup& setup, std::string_view where) {
+  std::string text;
+  const auto read = rocksdb::ReadFileToString(setup.db.env, options_file, &text);
+  if (!read.ok()) return FailWith(read, where, fmt::format("read {}", options_file));
+  for (const NamedObject& object : NamedObjects(text)) {
+    const rocksdb::ColumnFamilyDescriptor* family = setup.Find(object.family);
+    if (family == nullptr) continue;
+    const bool comparator = object.option == "comparator";
+    const bool merge_operator = object.option == "merge_operator";
+    if ((comparator && object.name != family->options.comparator->Name()) ||
+        (merge_operator && family->options.merge_operator == nullptr)) {
+      return Fail(
+          ErrorCode::kNotSupported,
+          fmt::format("{}: by {} column family \"{}\" needs {} \"{}\", which this program "
+                      "does not have: give it in rocksdb_options, or wrap the open database",
+                      where, options_file, object.family, object.option, object.name));
+    }
+    if (!comparator && !merge_operator && object.family == column_family) {
+      return Fail(
+          ErrorCode::kNotSupported,
+          fmt::format("{}: cannot be cached correctly: {} \"{}\" changes it without a write", where,
+                      object.option, object.name));
+    }
+  }
+  return {};
+}
+
+// The setup for the database at `path`, checked against what the database says of itself.
+Result<Setup> Prepare(const std::string& path, const RocksDbOptions& options, rocksdb::Env* env,
+                      bool exists, std::string_view where) {
+  std::vector<std::string> names = {rocksdb::kDefaultColumnFamilyName};
+  std::string stored_file;
+  if (exists) {
+    rocksdb::DBOptions db_options;
+    db_options.env = env;
+    const auto listed = rocksdb::DB::ListColumnFamilies(db_options, path, &names);
+    if (!listed.ok()) return FailWith(listed, where, "list its column families");
+    // Databases of old versions have none.
+    if (rocksdb::GetLatestOptionsFileName(path, env, &stored_file).ok()) {
+      stored_file.insert(0, path + "/");
+    }
+  }
+  const std::string& file = options.options_file.empty() ? stored_file : options.options_file;
+  Setup setup;
+  const auto loaded = LoadSetup(options, env, file, names, setup);
+  if (!loaded.ok()) return FailWith(loaded, where, fmt::format("load options from {}", file));
+
+  const auto* family = setup.Find(options.column_family);
+  if (family == nullptr) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: no column family \"{}\"; it has {}", where, options.column_family,
+                            fmt::join(names, ", ")));
+  }
+  for (const std::string& text : {stored_file, options.options_file}) {
+    if (text.empty()) continue;
+    const Result<void> complete = CheckObjects(text, options.column_family, setup, where);
+    if (!complete) return std::unexpected(complete.error());
+  }
+  const Result<void> cacheable = CheckCacheable(setup.db, family->options, where);
+  if (!cacheable) return std::unexpected(cacheable.error());
+  return setup;
+}
+
+// Whether another holds the database. DB::Open would find out too, but only after it has started a
+// new info log in place of the holder's.
+rocksdb::Status TryLock(const std::string& path, rocksdb::Env* env) {
+  rocksdb::FileLock* lock = nullptr;
+  const rocksdb::Status status = env->LockFile(path + "/LOCK", &lock);
+  return status.ok() ? env->UnlockFile(lock) : status;
+}
+
+rocksdb::Status OpenDatabase(const std::string& path, const RocksDbOptions& options, Setup& setup,
+                             Database& database) {
+  rocksdb::DB* db = nullptr;
+  rocksdb::Status status;
+  // Reading beside a writer, files must be held open, or they are gone when they are wanted.
+  if (!options.secondary_path.empty()) {
+    setup.db.max_open_files = -1;
+    status = rocksdb::DB::OpenAsSecondary(setup.db, path, options.secondary_path, setup.families,
+                                          &database.families, &db);
+  } else if (options.read_only) {
+    setup.db.max_open_files = -1;
+    status = rocksdb::DB::OpenForReadOnly(setup.db, path, setup.families, &database.families, &db);
+  } else {
+    setup.db.create_if_missing = options.create_if_missing;
+    status = rocksdb::DB::Open(setup.db, path, setup.families, &database.families, &db);
+  }
+  database.db.reset(db);
+  return status;
+}
+
+std::string Where(std::string_view path, std::string_view column_family) {
+  if (column_family == rocksdb::kDefaultColumnFamilyName) return fmt::format("database {}", path);
+  return fmt::format("database {}, column family \"{}\"", path, column_family);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksDbOptions& options) {
+  if (path.empty()) return Fail(ErrorCode::kInvalidArgument, "the path of the database is empty");
+  const bool secondary = !options.secondary_path.empty();
+  if (options.read_only && secondary) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "read_only and secondary_path: a database is opened as one or the other");
+  }
+  rocksdb::Env* env =
+      options.rocksdb_options != nullptr ? options.rocksdb_options->env : rocksdb::Env::Default();
+  const bool writable = !options.read_only && !secondary;
+  const bool exists = env->FileExists(path + "/CURRENT").ok();
+  const std::string where = Where(path, options.column_family);
+  if (!exists && !(writable && options.create_if_missing)) {
+    return Fail(ErrorCode::kIoError,
+                fmt::format("{}: there is none (no file {}/CURRENT){}", where, path,
+                            writable ? "; create_if_missing would make one" : ""));
+  }
+  Result<Setup> setup = Prepare(path, options, env, exists, where);
+  if (!setup) return std::unexpected(setup.error());
+
+  auto database = std::make_unique<Database>();
+  rocksdb::Status status;
+  if (exists && writable) status = TryLock(path, env);
+  if (status.ok()) status = OpenDatabase(path, options, *setup, *database);
+  if (!status.ok()) {
+    auto failure = FailWith(status, where, "open");
+    if (failure.error().code == ErrorCode::kBusy) {
+      failure.error().message = fmt::format(
+          "{}: in use, by another process or this one; open it with read_only, or with "
+          "secondary_path to follow what is written",
+          where);
+    }
+    return failure;
+  }
+  const auto at = setup->Find(options.column_family) - setup->families.data();
+  rocksdb::DB* const db = database->db.get();
+  rocksdb::ColumnFamilyHandle* const family = database->families[static_cast<std::size_t>(at)];
+  return std::make_unique<RocksDbStore>(db, family, where, std::move(database));
+}
+
+Result<std::unique_ptr<Store>> WrapRocksDb(rocksdb::DB* db,
+                                           rocksdb::ColumnFamilyHandle* column_family) {
+  if (db == nullptr) return Fail(ErrorCode::kInvalidArgument, "the database to wrap is null");
+  if (column_family == nullptr) column_family = db->DefaultColumnFamily();
+  const std::string where = Where(db->GetName(), column_family->GetName());
+  const rocksdb::Options options = db->GetOptions(column_family);
+  const Result<void> cacheable = CheckCacheable(options, options, where);
+  if (!cacheable) return std::unexpected(cacheable.error());
+  auto store = std::make_unique<RocksDbStore>(db, column_family, where, nullptr);
+  const Result<void> alone = store->CheckAlone();
+  if (!alone) return std::unexpected(alone.error());
+  return store;
+}
+
+}  // namespace kvcache

@@ -1,0 +1,377 @@
+#include "tier/memory_tier.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <new>
+
+#include "base/stats_fields.h"
+
+namespace kvcache {
+
+MemoryTier::MemoryTier(const TierOptions& options, const PolicySpec& policy)
+    : options_(options),
+      slabs_(*new SlabAllocator(options.alignment)),
+      shards_(std::make_unique<Shard[]>(options.shards)),
+      hits_(options.shards),
+      policy_name_(policy.ToString()) {
+  for (std::size_t i = 0; i < shards(); ++i) {
+    shards_[i].Init(options.seed, slabs_, NewOrdering(policy));
+    ReportOverhead(shards_[i]);
+  }
+  SetLimits(options.capacity, options.capacity_entries);
+}
+
+// No other thread is in the tier; Values may be left and keep their memory.
+MemoryTier::~MemoryTier() {
+  for (std::size_t i = 0; i < shards(); ++i) {
+    const Table& table = shards_[i].table();
+    for (std::size_t position = 0; position < table.positions(); ++position) {
+      if (Entry* entry = table.At(position)) Discard(*entry);
+    }
+  }
+  for (const Retired& retired : retired_) {
+    if (retired.entry != nullptr) Discard(*retired.entry);
+    if (retired.buckets != nullptr) Table::Unmap(retired.buckets);
+  }
+  slabs_.RemoveUser();
+}
+
+PolicyContext MemoryTier::Context() const {
+  return {.hash = [seed = options_.seed](
+                      const PolicyNode& node) { return HashKey(Entry::Of(node).key(), seed); },
+          .exact = options_.exact_policy};
+}
+
+std::unique_ptr<Ordering> MemoryTier::NewOrdering(const PolicySpec& policy) const {
+  auto ordering = std::make_unique<Ordering>();
+  ordering->policy = policy.Make(Context());
+  ordering->touch_needs_lock = policy.info.touch_needs_lock;
+  return ordering;
+}
+
+// Entries.
+
+Entry* MemoryTier::NewEntry(std::string_view key, std::string_view value, bool absent) {
+  if (key.size() > Entry::kMostKeyBytes || value.size() > Entry::kMostValueBytes) return nullptr;
+  const std::size_t size = Entry::Footprint(key.size(), value.size(), options_.alignment);
+  const std::size_t charge = slabs_.ChargeFor(size);
+  if (charge > slabs_.limit()) return nullptr;
+  CollectIfDue();
+  // Tables, order or history have grown: slabs must go, and sparse ones come of evicting more than
+  // goes in.
+  if (slabs_.OverLimit()) MakeRoom(charge);
+  void* memory = slabs_.Allocate(size);
+  while (memory == nullptr && !slabs_.HasRoomFor(size) && MakeRoom(charge)) {
+    memory = slabs_.Allocate(size);
+  }
+  if (memory == nullptr) return nullptr;
+  const int flags = (absent ? Entry::kAbsent : 0) | (options_.alignment == 64 ? Entry::kWide : 0);
+  return Entry::Construct(memory, key, value, static_cast<std::uint8_t>(flags));
+}
+
+Entry* MemoryTier::NewLooseEntry(std::string_view value) {
+  const std::size_t alignment = options_.alignment;
+  const std::size_t padding = alignment - sizeof(Entry) % alignment;
+  const std::size_t bytes = padding + Entry::Footprint(0, value.size(), alignment);
+  auto* memory = static_cast<char*>(std::aligned_alloc(alignment, RoundUp(bytes, alignment)));
+  if (memory == nullptr) throw std::bad_alloc();
+  const int flags = Entry::kOnHeap | (alignment == 64 ? Entry::kWide : 0);
+  return Entry::Construct(memory + padding, {}, value, static_cast<std::uint8_t>(flags));
+}
+
+void FreeEntry(Entry& entry) {
+  if (entry.on_heap()) {
+    const std::size_t padding = entry.alignment() - sizeof(Entry) % entry.alignment();
+    std::free(reinterpret_cast<char*>(&entry) - padding);
+    return;
+  }
+  SlabAllocator& slabs = SlabAllocator::Of(&entry);
+  slabs.AddPinned(-static_cast<std::int64_t>(slabs.ChargeFor(entry.footprint())));
+  SlabAllocator::Free(&entry);
+  slabs.RemoveUser();
+}
+
+void MemoryTier::Discard(Entry& entry) {
+  Detach(entry);
+  if (entry.Unref()) FreeEntry(entry);
+}
+
+// From here on the entry's last holder frees it, and until then it counts as pinned.
+void MemoryTier::Detach(Entry& entry) {
+  if (entry.on_heap()) return;
+  SlabAllocator& slabs = SlabAllocator::Of(&entry);
+  slabs.AddUser();
+  slabs.AddPinned(static_cast<std::int64_t>(slabs.ChargeFor(entry.footprint())));
+}
+
+// Coming and going, under the shard's lock.
+
+bool MemoryTier::Link(Shard& shard, std::uint64_t hash, Entry& entry) {
+  if (shard.entry_limit == 0) return false;
+  if (Table::Buckets* old = shard.RebuildTableIfNeeded()) Retire({.buckets = old});
+  std::vector<Entry*> evicted;
+  entry.Ref();
+  shard.Link(hash, entry, evicted);
+  for (Entry* victim : evicted) Retire(*victim);
+  ReportOverhead(shard);
+  return true;
+}
+
+void MemoryTier::Drop(Shard& shard, std::uint64_t hash, std::string_view key) {
+  Entry* entry = shard.Find(hash, key);
+  if (entry == nullptr) return;
+  ++shard.counters().invalidations;
+  shard.Unlink(hash, *entry);
+  Retire(*entry);
+}
+
+std::optional<bool> MemoryTier::Peek(std::uint64_t hash, std::string_view key) const {
+  const epoch::Guard guard(epoch::ThisThread());
+  const Entry* entry = shards_[ShardIndex(hash)].table().Find(hash, key);
+  return entry == nullptr ? std::nullopt : std::optional(!entry->absent());
+}
+
+void MemoryTier::HitLocked(std::uint64_t hash, Entry& entry) {
+  const std::size_t index = ShardIndex(hash);
+  shards_[index].Touch(entry);
+  hits_.Add(epoch::ThisThread(), index, entry.absent());
+}
+
+void MemoryTier::ReportOverhead(Shard& shard) {
+  const std::size_t bytes = shard.OverheadBytes();
+  if (bytes == shard.reported_overhead) return;
+  slabs_.AddOverhead(static_cast<std::int64_t>(bytes) -
+                     static_cast<std::int64_t>(shard.reported_overhead));
+  shard.reported_overhead = bytes;
+}
+
+// Reclamation.
+
+void MemoryTier::Retire(Entry& entry) {
+  retired_bytes_.fetch_add(slabs_.ChargeFor(entry.footprint()), std::memory_order_relaxed);
+  Retire({.entry = &entry});
+}
+
+void MemoryTier::Retire(Retired retired) {
+  const std::lock_guard lock(retired_mutex_);
+  retired.stamp = epoch::Stamp();
+  retired_.push_back(retired);
+}
+
+bool MemoryTier::Collect() {
+  std::vector<Retired> waiting;
+  {
+    const std::lock_guard lock(retired_mutex_);
+    waiting.swap(retired_);
+  }
+  if (waiting.empty()) return false;
+  const std::uint64_t oldest = epoch::AdvanceAndFindOldest();
+  const auto kept = std::partition(waiting.begin(), waiting.end(),
+                                   [&](const Retired& retired) { return retired.stamp >= oldest; });
+  for (auto freed = kept; freed != waiting.end(); ++freed) {
+    if (freed->buckets != nullptr) Table::Unmap(freed->buckets);
+    if (freed->entry == nullptr) continue;
+    retired_bytes_.fetch_sub(slabs_.ChargeFor(freed->entry->footprint()),
+                             std::memory_order_relaxed);
+    Discard(*freed->entry);
+  }
+  const bool any = kept != waiting.end();
+  waiting.erase(kept, waiting.end());
+  const std::lock_guard lock(retired_mutex_);
+  retired_.insert(retired_.end(), waiting.begin(), waiting.end());
+  return any;
+}
+
+void MemoryTier::CollectIfDue() {
+  if (retired_bytes_.load(std::memory_order_relaxed) > kCollectAbove) Collect();
+}
+
+bool MemoryTier::MakeRoom(std::size_t charge) {
+  if (EmptySparseSlab()) return true;
+  // Readers that do not leave (a thread that lost its processor) are no reason to evict ever more.
+  const std::uint64_t most_retired =
+      charge + std::max<std::uint64_t>(kCollectAbove, slabs_.limit() / 64);
+  const bool evicted =
+      retired_bytes_.load(std::memory_order_relaxed) < most_retired && EvictBatch(charge) > 0;
+  return Collect() || evicted;
+}
+
+// Evicts from one shard: the bytes wanted, and where entries are small a few more, so that finding
+// out about readers is paid for once in many evictions.
+std::size_t MemoryTier::EvictBatch(std::size_t charge) {
+  constexpr std::size_t kBatch = 16;
+  Shard* shard = PickShard();
+  if (shard == nullptr) return 0;
+  const std::uint64_t spare = slabs_.limit() / 512;
+  std::vector<Entry*> victims;
+  std::size_t bytes = 0;
+  {
+    const std::lock_guard lock(shard->mutex());
+    while (victims.size() < kSlice &&
+           (bytes < charge || (victims.size() < kBatch && bytes < spare))) {
+      Entry* victim = shard->Evict();
+      if (victim == nullptr) break;
+      bytes += slabs_.ChargeFor(victim->footprint());
+      victims.push_back(victim);
+    }
+    ReportOverhead(*shard);
+  }
+  for (Entry* victim : victims) Retire(*victim);
+  return victims.size();
+}
+
+// The larger of two, which keeps shards about equal; null when all are empty.
+Shard* MemoryTier::PickShard() {
+  const std::uint64_t turn = rotor_.fetch_add(1, std::memory_order_relaxed);
+  Shard& one = shards_[turn % shards()];
+  Shard& other = shards_[(turn * 0x9E3779B97F4A7C15) >> 32 & (shards() - 1)];
+  Shard& larger = one.bytes() >= other.bytes() ? one : other;
+  if (larger.bytes() > 0) return &larger;
+  for (std::size_t i = 0; i < shards(); ++i) {
+    if (shards_[i].bytes() > 0) return &shards_[i];
+  }
+  return nullptr;
+}
+
+bool MemoryTier::EmptySparseSlab() {
+  const SlabAllocator::SparseSlab sparse = slabs_.TakeSparseSlab();
+  if (sparse.slab == nullptr) return false;
+  for (void* block : sparse.blocks) Move(*static_cast<Entry*>(block));
+  if (!sparse.blocks.empty()) Collect();
+  return slabs_.ReturnSlab(sparse.slab);
+}
+
+// Moves the entry in this block, if there is a linked one, to another block of its size.
+void MemoryTier::Move(Entry& entry) {
+  std::uint64_t hash = 0;
+  {
+    const epoch::Guard guard(epoch::ThisThread());
+    if ((entry.flags() & Entry::kLinked) == 0) return;
+    hash = Hash(entry.key());
+  }
+  Shard& shard = ShardOf(hash);
+  const std::lock_guard lock(shard.mutex());
+  // Since we looked, the entry may have left and its block may hold another one.
+  if (!shard.Holds(hash, entry)) return;
+  void* memory = slabs_.Allocate(entry.footprint());
+  if (memory == nullptr) return;
+  Entry* copy = Entry::Construct(memory, entry.key(), entry.value(), entry.flags());
+  shard.Replace(hash, entry, *copy);
+  Retire(entry);
+}
+
+// Settings.
+
+void MemoryTier::SetLimits(std::uint64_t bytes, std::uint64_t entries) {
+  const bool in_entries = entries > 0;
+  {
+    const std::lock_guard names(names_mutex_);
+    capacity_in_entries_ = in_entries;
+    capacity_ = in_entries ? entries : bytes;
+  }
+  slabs_.set_limit(in_entries ? kNoLimit : std::min(bytes, kNoLimit));
+  for (std::size_t i = 0; i < shards(); ++i) {
+    const std::lock_guard lock(shards_[i].mutex());
+    shards_[i].entry_limit = in_entries ? entries / shards() + (i < entries % shards() ? 1 : 0)
+                                        : std::numeric_limits<std::uint64_t>::max();
+  }
+}
+
+void MemoryTier::SetCapacity(std::uint64_t bytes) {
+  const std::lock_guard settings(settings_mutex_);
+  SetLimits(bytes, 0);
+  while (slabs_.OverLimit()) {
+    if (EmptySparseSlab()) continue;
+    const bool evicted = EvictBatch(SlabAllocator::kSlabBytes) > 0;
+    epoch::WaitForReaders();
+    if (!Collect() && !evicted) break;
+  }
+  FitTables();
+}
+
+void MemoryTier::SetCapacityEntries(std::uint64_t entries) {
+  if (entries == 0) return SetCapacity(0);
+  const std::lock_guard settings(settings_mutex_);
+  SetLimits(0, entries);
+  for (std::size_t i = 0; i < shards(); ++i) {
+    for (bool more = true; more;) {
+      const std::lock_guard lock(shards_[i].mutex());
+      for (std::size_t n = 0; n < kSlice && more; ++n) {
+        more = shards_[i].entries() > shards_[i].entry_limit;
+        if (more) Retire(*shards_[i].Evict());
+      }
+    }
+    Collect();
+  }
+  FitTables();
+}
+
+// Tables that most entries have left become small.
+void MemoryTier::FitTables() {
+  for (std::size_t i = 0; i < shards(); ++i) {
+    const std::lock_guard lock(shards_[i].mutex());
+    if (Table::Buckets* old = shards_[i].RebuildTableIfNeeded()) Retire({.buckets = old});
+    ReportOverhead(shards_[i]);
+  }
+  Collect();
+}
+
+// In four steps, each but the third a slice at a time: the old policies bring their order up to
+// date; hits begin to mark for the new ones; the last hit that marks for the old ones ends; the old
+// policies hand their entries over, coldest first. An entry hit before it is handed over is not
+// marked: the marks are still the old policy's.
+void MemoryTier::SetPolicy(const PolicySpec& policy) {
+  const std::lock_guard settings(settings_mutex_);
+  for (std::size_t i = 0; i < shards(); ++i) {
+    std::size_t from = 0;
+    do {
+      const std::lock_guard lock(shards_[i].mutex());
+      from = shards_[i].Settle(from, kSlice);
+    } while (from != 0);
+  }
+  for (std::size_t i = 0; i < shards(); ++i) {
+    auto next = NewOrdering(policy);
+    const std::lock_guard lock(shards_[i].mutex());
+    shards_[i].Publish(std::move(next));
+  }
+  epoch::WaitForReaders();
+  for (std::size_t i = 0; i < shards(); ++i) {
+    for (bool more = true; more;) {
+      const std::lock_guard lock(shards_[i].mutex());
+      more = shards_[i].Convert(kSlice);
+      ReportOverhead(shards_[i]);
+    }
+  }
+  const std::lock_guard names(names_mutex_);
+  policy_name_ = policy.ToString();
+}
+
+Stats MemoryTier::GetStats() const {
+  Stats stats;
+  stats.shards.resize(shards());
+  for (std::size_t i = 0; i < shards(); ++i) {
+    Shard& shard = shards_[i];
+    const std::lock_guard lock(shard.mutex());
+    stats.shards[i] = shard.counters();
+    stats.shards[i].entries = shard.entries();
+    stats.shards[i].bytes = shard.bytes();
+    stats.shards[i].longest_probe = shard.table().longest_probe();
+  }
+  hits_.ForEachRow([&](const HitCounters::Count* counts) {
+    for (std::size_t i = 0; i < shards(); ++i) {
+      stats.shards[i].hits += counts[i].hits.load(std::memory_order_relaxed);
+      stats.shards[i].absent += counts[i].absent.load(std::memory_order_relaxed);
+    }
+  });
+  stats.total = SumShards(stats.shards);
+  stats.memory_bytes = slabs_.used();
+  stats.pinned_bytes = slabs_.pinned();
+  const std::lock_guard names(names_mutex_);
+  stats.policy = policy_name_;
+  stats.capacity = capacity_;
+  stats.capacity_in_entries = capacity_in_entries_;
+  return stats;
+}
+
+}  // namespace kvcache

@@ -1,0 +1,211 @@
+// MemoryTier: the sharded, byte-bounded cache in memory, without the store and the protocol that
+// keeps the two coherent (lib/cache).
+//
+// The hit path is Hit(), below, with Table::Find: hash, epoch guard, one bucket's line, the entry's
+// line, the policy's mark in it, the bytes. It takes no lock, and writes no line that another
+// reader writes but the entry's own mark, at most a few times a tick (see policy/ranked_policy.h),
+// and, when a Value is made, the entry's reference count.
+//
+// Why that is right. The guard keeps memory that was reachable when it began from being reused, so
+// an entry found may be read to its end, even if it is unlinked meanwhile. Entries are complete
+// before the release store that links them, and immutable after it. A writer of a key clears its
+// slot before it begins to write the store, so whoever begins a lookup after a write was seen by
+// anyone finds no older value.
+//
+// Reuse of memory. An unlinked entry is retired: stamped with the epoch, freed by Collect() when no
+// reader is left that could hold it. What is retired counts as used. When memory is wanted and
+// there is none, MakeRoom evicts a few entries, collects, and where sizes have shifted empties a
+// sparse slab by moving its entries. No call waits for a reader: an entry for which there is no
+// room is not cached.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/epoch.h"
+#include "base/hash.h"
+#include "kvcache/error.h"
+#include "kvcache/stats.h"
+#include "tier/hit_counters.h"
+#include "tier/policy_registry.h"
+#include "tier/shard.h"
+#include "tier/slab_allocator.h"
+
+namespace kvcache {
+
+// Frees an entry whose last reference is gone and that the tier does not hold.
+void FreeEntry(Entry& entry);
+
+struct TierOptions {
+  std::uint64_t capacity = 0;          // bytes
+  std::uint64_t capacity_entries = 0;  // if not 0, in place of bytes
+  std::uint32_t shards = 1;            // a power of two
+  std::uint32_t alignment = 16;
+  bool exact_policy = false;
+  std::uint64_t seed = 0;
+};
+
+// Thread-safe, but the destructor.
+class MemoryTier {
+ public:
+  MemoryTier(const TierOptions& options, const PolicySpec& policy);
+  ~MemoryTier();
+  MemoryTier(const MemoryTier&) = delete;
+  MemoryTier& operator=(const MemoryTier&) = delete;
+
+  std::uint64_t Hash(std::string_view key) const { return HashKey(key, options_.seed); }
+  std::size_t ShardIndex(std::uint64_t hash) const { return hash & (options_.shards - 1); }
+  Shard& ShardOf(std::uint64_t hash) { return shards_[ShardIndex(hash)]; }
+  Shard& shard(std::size_t index) const { return shards_[index]; }
+  std::size_t shards() const { return options_.shards; }
+
+  // Calls `use(entry)` and counts a hit, if the key is there. `use` runs under an epoch guard: it
+  // copies, or takes a reference. False says only that the caller must look again under the lock.
+  template <class Use>
+  bool Hit(std::uint64_t hash, std::string_view key, Use&& use);
+
+  // Whether the key is there: true, false for a remembered absence, nothing when the tier does not
+  // know. Counts and touches nothing.
+  std::optional<bool> Peek(std::uint64_t hash, std::string_view key) const;
+
+  // A hit found under the shard's lock: counts and touches.
+  void HitLocked(std::uint64_t hash, Entry& entry);
+
+  // Asks for the line that Hit will read first.
+  void Prefetch(std::uint64_t hash) { ShardOf(hash).table().Prefetch(hash); }
+
+  // A new entry with one reference, the caller's; null when the tier has no room for it. May evict,
+  // so no shard's lock may be held.
+  Entry* NewEntry(std::string_view key, std::string_view value, bool absent);
+  // The same outside the tier, without a key, for values that are served and not cached.
+  // Throws std::bad_alloc.
+  Entry* NewLooseEntry(std::string_view value);
+  // Gives up the reference to an entry that the tier does not hold (any more).
+  static void Discard(Entry& entry);
+  // The tier does not hold the entry (any more), but a Value does.
+  static void Detach(Entry& entry);
+
+  // Under the shard's lock: makes an entry findable, with a reference of the tier's own. The key
+  // must not be there. False when the shard has no place for it.
+  bool Link(Shard& shard, std::uint64_t hash, Entry& entry);
+  // Under the shard's lock: drops the key, if it is there.
+  void Drop(Shard& shard, std::uint64_t hash, std::string_view key);
+  // Drops every entry for which `in_scope(key)`; takes the locks itself, a slice at a time. Entries
+  // linked meanwhile may stay.
+  template <class InScope>
+  void Sweep(InScope&& in_scope);
+
+  void SetPolicy(const PolicySpec& policy);
+  void SetCapacity(std::uint64_t bytes);
+  void SetCapacityEntries(std::uint64_t entries);
+  // False when nothing can be cached at all.
+  bool enabled() const { return slabs_.limit() != 0; }
+
+  // Frees what no reader can hold any more, if it has become much. Without a lock held.
+  void CollectIfDue();
+
+  // Fills in everything but the latencies.
+  Stats GetStats() const;
+
+ private:
+  struct Retired {
+    Entry* entry = nullptr;             // or
+    Table::Buckets* buckets = nullptr;  // one of the two
+    std::uint64_t stamp = 0;
+  };
+
+  static constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 62;
+  static constexpr std::size_t kSlice = 256;  // entries handled under one hold of a lock
+  static constexpr std::uint64_t kCollectAbove = std::uint64_t{128} << 10;  // retired bytes
+
+  PolicyContext Context() const;
+  std::unique_ptr<Ordering> NewOrdering(const PolicySpec& policy) const;
+  void SetLimits(std::uint64_t bytes, std::uint64_t entries);
+  void FitTables();
+
+  bool MakeRoom(std::size_t charge);
+  std::size_t EvictBatch(std::size_t charge);
+  Shard* PickShard();
+  bool EmptySparseSlab();
+  void Move(Entry& entry);
+
+  void Retire(Entry& entry);
+  void Retire(Retired retired);
+  bool Collect();
+  void ReportOverhead(Shard& shard);
+
+  const TierOptions options_;
+  SlabAllocator& slabs_;  // deletes itself when its last user goes
+  std::unique_ptr<Shard[]> shards_;
+  HitCounters hits_;
+  std::atomic<std::uint64_t> rotor_{0};
+  std::atomic<std::uint64_t> retired_bytes_{0};
+
+  std::mutex retired_mutex_;
+  std::vector<Retired> retired_;
+
+  std::mutex settings_mutex_;       // one change of policy or capacity at a time
+  mutable std::mutex names_mutex_;  // what the settings are called
+  std::string policy_name_;
+  std::uint64_t capacity_ = 0;
+  bool capacity_in_entries_ = false;
+};
+
+template <class Use>
+bool MemoryTier::Hit(std::uint64_t hash, std::string_view key, Use&& use) {
+  constexpr std::uint64_t kHitsPerRepair = 32;
+  const std::size_t index = ShardIndex(hash);
+  Shard& shard = shards_[index];
+  epoch::ThreadSlot& thread = epoch::ThisThread();
+  bool absent = false;
+  {
+    const epoch::Guard guard(thread);
+    Entry* entry = shard.table().Find(hash, key);
+    if (entry == nullptr) return false;
+    const Ordering& ordering = shard.ordering();
+    if (ordering.touch_needs_lock) return false;
+    if (ordering.Has(*entry)) ordering.policy->Touch(entry->node());
+    absent = entry->absent();
+    use(*entry);
+  }
+  const std::uint64_t hits = hits_.Add(thread, index, absent);
+  if (hits % kHitsPerRepair == 0 && shard.mutex().try_lock()) {
+    const std::lock_guard lock(shard.mutex(), std::adopt_lock);
+    shard.Repair();
+  }
+  return true;
+}
+
+template <class InScope>
+void MemoryTier::Sweep(InScope&& in_scope) {
+  for (std::size_t i = 0; i < shards(); ++i) {
+    Shard& shard = shards_[i];
+    const void* version = nullptr;
+    for (std::size_t position = 0;;) {
+      const std::lock_guard lock(shard.mutex());
+      if (shard.table().version() != version) position = 0;  // rebuilt: entries have moved
+      version = shard.table().version();
+      const std::size_t end = std::min(position + 8 * kSlice, shard.table().positions());
+      for (; position < end; ++position) {
+        Entry* entry = shard.table().At(position);
+        if (entry == nullptr || !in_scope(entry->key())) continue;
+        ++shard.counters().invalidations;
+        shard.Unlink(shard.HashOf(*entry), *entry);
+        Retire(*entry);
+      }
+      if (position == shard.table().positions()) break;
+    }
+  }
+  Collect();
+}
+
+}  // namespace kvcache

@@ -1,0 +1,185 @@
+#include "tier/policy_registry.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <cmath>
+#include <mutex>
+#include <utility>
+
+#include "policy/lfu.h"
+#include "policy/lru.h"
+#include "policy/lru_k.h"
+
+namespace kvcache {
+namespace {
+
+template <class P>
+std::unique_ptr<Policy> MakePlain(const PolicyContext& context, const std::vector<double>&) {
+  return std::make_unique<P>(context);
+}
+
+std::unique_ptr<Policy> MakeLruK(const PolicyContext& context, const std::vector<double>& values) {
+  return std::make_unique<LruK>(context, static_cast<std::size_t>(values[0]), values[1]);
+}
+
+// Adding a policy: one header, and one row here.
+std::vector<PolicyInfo> BuiltIn() {
+  return {
+      {.name = "lru",
+       .help = "the least recently used entry leaves",
+       .parameters = {},
+       .make = MakePlain<Lru>},
+      {.name = "lfu",
+       .help = "the least often used entry leaves; of equals, the least recently used",
+       .parameters = {},
+       .make = MakePlain<Lfu>},
+      {.name = "lru-k",
+       .help = "the entry whose K-th last use is oldest leaves (O'Neil et al. 1993)",
+       .parameters = {{.name = "k",
+                       .value = 2,
+                       .least = 1,
+                       .most = 16,
+                       .integer = true,
+                       .help = "how many uses count"},
+                      {.name = "history",
+                       .value = 1,
+                       .least = 0,
+                       .most = 1e9,
+                       .integer = false,
+                       .help = "evicted keys remembered, as a multiple of the resident ones"}},
+       .make = MakeLruK},
+  };
+}
+
+struct Registry {
+  std::mutex mutex;
+  std::vector<PolicyInfo> rows = BuiltIn();
+};
+
+Registry& TheRegistry() {
+  static Registry registry;
+  return registry;
+}
+
+std::string Names(const std::vector<PolicyInfo>& rows) {
+  std::vector<std::string> names;
+  for (const PolicyInfo& row : rows) names.push_back(row.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+bool IsName(std::string_view name) {
+  return !name.empty() &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
+// Texts from users end up in messages: short, and without what a terminal might obey.
+std::string Quoted(std::string_view text) {
+  std::string shown;
+  for (const char c : text.substr(0, 40)) shown += c >= ' ' && c <= '~' ? c : '?';
+  return fmt::format("'{}{}'", shown, text.size() > 40 ? "..." : "");
+}
+
+std::string Range(const PolicyParameter& parameter) {
+  return fmt::format("{}{} from {:g} to {:g}", parameter.name,
+                     parameter.integer ? " is a whole number" : " is a number", parameter.least,
+                     parameter.most);
+}
+
+// One "name=value" into its place in the spec.
+Result<void> ParseParameter(std::string_view text, PolicySpec& spec) {
+  const std::size_t equals = text.find('=');
+  const std::string_view name = text.substr(0, equals);
+  for (std::size_t i = 0; i < spec.values.size(); ++i) {
+    const PolicyParameter& parameter = spec.info.parameters[i];
+    if (parameter.name != name) continue;
+    const std::string_view number =
+        equals == std::string_view::npos ? std::string_view{} : text.substr(equals + 1);
+    double value = 0;
+    const auto [end, error] = std::from_chars(number.begin(), number.end(), value);
+    const bool parsed = error == std::errc{} && end == number.end() && std::isfinite(value);
+    if (!parsed || value < parameter.least || value > parameter.most ||
+        (parameter.integer && value != std::floor(value))) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("policy {}: {} is out of bounds: {}", spec.info.name, Quoted(text),
+                              Range(parameter)));
+    }
+    spec.values[i] = value;
+    return {};
+  }
+  std::vector<std::string> known;
+  for (const PolicyParameter& parameter : spec.info.parameters) known.push_back(parameter.name);
+  return Fail(ErrorCode::kInvalidArgument,
+              known.empty() ? fmt::format("policy {} takes no parameters, given {}", spec.info.name,
+                                          Quoted(text))
+                            : fmt::format("policy {} has no parameter {}; it takes {}",
+                                          spec.info.name, Quoted(name), fmt::join(known, ", ")));
+}
+
+}  // namespace
+
+Result<void> RegisterPolicy(PolicyInfo info) {
+  if (!IsName(info.name)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("policy name {} is not of a-z, 0-9 and '-'", Quoted(info.name)));
+  }
+  if (!info.make) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("policy {} has no function to make it", info.name));
+  }
+  Registry& registry = TheRegistry();
+  const std::lock_guard lock(registry.mutex);
+  for (const PolicyInfo& row : registry.rows) {
+    if (row.name == info.name) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("policy {} is registered already", info.name));
+    }
+  }
+  registry.rows.push_back(std::move(info));
+  return {};
+}
+
+std::vector<PolicyInfo> RegisteredPolicies() {
+  Registry& registry = TheRegistry();
+  const std::lock_guard lock(registry.mutex);
+  return registry.rows;
+}
+
+std::string PolicySpec::ToString() const {
+  std::string text = info.name;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    text += fmt::format("{}{}={:g}", i == 0 ? ":" : ",", info.parameters[i].name, values[i]);
+  }
+  return text;
+}
+
+Result<PolicySpec> ParsePolicy(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const std::string_view name = text.substr(0, colon);
+  const std::vector<PolicyInfo> rows = RegisteredPolicies();
+  for (const PolicyInfo& row : rows) {
+    if (row.name != name) continue;
+    PolicySpec spec{row, {}};
+    for (const PolicyParameter& parameter : row.parameters) spec.values.push_back(parameter.value);
+    if (colon == std::string_view::npos) return spec;
+    for (std::string_view rest = text.substr(colon + 1);;) {
+      const std::size_t comma = rest.find(',');
+      if (auto parsed = ParseParameter(rest.substr(0, comma), spec); !parsed) {
+        return std::unexpected(parsed.error());
+      }
+      if (comma == std::string_view::npos) return spec;
+      rest = rest.substr(comma + 1);
+    }
+  }
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("no policy {}; there are {}", Quoted(name), Names(rows)));
+}
+
+Result<std::unique_ptr<Policy>> MakePolicy(std::string_view text, const PolicyContext& context) {
+  auto spec = ParsePolicy(text);
+  if (!spec) return std::unexpected(spec.error());
+  return spec->Make(context);
+}
+
+}  // namespace kvcache

@@ -1,0 +1,117 @@
+#include "tier/shard.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace kvcache {
+
+void Shard::Init(std::uint64_t seed, const SlabAllocator& slabs,
+                 std::unique_ptr<Ordering> ordering) {
+  seed_ = seed;
+  slabs_ = &slabs;
+  ordering_.store(ordering.release(), std::memory_order_release);
+}
+
+Policy& Shard::PolicyOf(const Entry& entry) {
+  if (draining_ != nullptr && draining_->Has(entry)) return *draining_->policy;
+  return *ordering_.load(std::memory_order_relaxed)->policy;
+}
+
+void Shard::Own(Entry& entry, const Ordering& ordering) {
+  const int others = entry.flags() & ~int{Entry::kOddPolicy};
+  entry.set_flags(static_cast<std::uint8_t>(others | ordering.parity));
+}
+
+void Shard::Touch(Entry& entry) {
+  Ordering* current = ordering_.load(std::memory_order_relaxed);
+  if (current->Has(entry)) current->policy->Touch(entry.node());
+}
+
+void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted) {
+  Ordering* current = ordering_.load(std::memory_order_relaxed);
+  const std::size_t charge = ChargeOf(entry);
+  const std::size_t most = std::numeric_limits<std::uint32_t>::max();
+  current->policy->Admit(entry.node(), hash, static_cast<std::uint32_t>(std::min(charge, most)));
+  while (table_.size() >= entry_limit) {
+    Entry* victim = Evict();
+    if (victim == nullptr) break;
+    evicted.push_back(victim);
+  }
+  current->policy->Insert(entry.node());
+  Own(entry, *current);
+  entry.set_flags(entry.flags() | Entry::kLinked);
+  table_.Insert(hash, &entry);
+  bytes_.store(bytes() + charge, std::memory_order_relaxed);
+  ++counters_.inserts;
+}
+
+// All of leaving but the policy.
+void Shard::Forget(std::uint64_t hash, Entry& entry) {
+  table_.Erase(hash, &entry);
+  entry.set_flags(static_cast<std::uint8_t>(entry.flags() & ~int{Entry::kLinked}));
+  bytes_.store(bytes() - ChargeOf(entry), std::memory_order_relaxed);
+}
+
+void Shard::Unlink(std::uint64_t hash, Entry& entry) {
+  PolicyOf(entry).Erase(entry.node());
+  Forget(hash, entry);
+}
+
+Entry* Shard::Evict() {
+  PolicyNode* node = ordering_.load(std::memory_order_relaxed)->policy->Evict();
+  if (node == nullptr && draining_ != nullptr) node = draining_->policy->Evict();
+  if (node == nullptr) return nullptr;
+  Entry& victim = Entry::Of(*node);
+  Forget(HashOf(victim), victim);
+  ++counters_.evictions;
+  return &victim;
+}
+
+void Shard::Replace(std::uint64_t hash, Entry& old, Entry& copy) {
+  PolicyOf(old).Replace(old.node(), copy.node());
+  table_.Replace(hash, &old, &copy);
+  old.set_flags(static_cast<std::uint8_t>(old.flags() & ~int{Entry::kLinked}));
+}
+
+Table::Buckets* Shard::RebuildTableIfNeeded() {
+  if (!table_.WantsRebuild()) return nullptr;
+  return table_.Rebuild([this](const Entry& entry) { return HashOf(entry); });
+}
+
+std::size_t Shard::Settle(std::size_t from, std::size_t slice) {
+  return ordering_.load(std::memory_order_relaxed)->policy->Settle(from, slice);
+}
+
+void Shard::Publish(std::unique_ptr<Ordering> next) {
+  Ordering* old = ordering_.load(std::memory_order_relaxed);
+  next->parity = static_cast<std::uint8_t>(old->parity ^ Entry::kOddPolicy);
+  draining_.reset(ordering_.exchange(next.release(), std::memory_order_acq_rel));
+}
+
+bool Shard::Convert(std::size_t slice) {
+  Ordering* current = ordering_.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < slice; ++i) {
+    PolicyNode* node = draining_->policy->Drain();
+    if (node == nullptr) {
+      draining_.reset();
+      return false;
+    }
+    Entry& entry = Entry::Of(*node);
+    const std::size_t most = std::numeric_limits<std::uint32_t>::max();
+    const auto weight = static_cast<std::uint32_t>(std::min(ChargeOf(entry), most));
+    current->policy->Admit(entry.node(), HashOf(entry), weight);
+    current->policy->Insert(entry.node());
+    Own(entry, *current);
+  }
+  return true;
+}
+
+std::size_t Shard::OverheadBytes() const {
+  std::size_t bytes = table_.MemoryBytes();
+  bytes += ordering_.load(std::memory_order_relaxed)->policy->MemoryBytes();
+  if (draining_ != nullptr) bytes += draining_->policy->MemoryBytes();
+  return bytes;
+}
+
+}  // namespace kvcache

@@ -1,0 +1,110 @@
+// Shard: a hash table and the policy that orders its entries, under one lock.
+//
+// Floors meet here: the table knows keys, the policy knows nodes, and only the shard keeps the two
+// in step. It allocates nothing and frees nothing: entries come from and go to the memory tier.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "kvcache/policy.h"
+#include "kvcache/stats.h"
+#include "tier/entry.h"
+#include "tier/slab_allocator.h"
+#include "tier/table.h"
+
+namespace kvcache {
+
+// A policy in use. While policies are switched a shard has two: entries flagged kOddPolicy belong
+// to the one of odd generation.
+struct Ordering {
+  std::unique_ptr<Policy> policy;
+  bool touch_needs_lock = false;
+  std::uint8_t parity = 0;  // 0 or Entry::kOddPolicy
+
+  bool Has(const Entry& entry) const { return (entry.flags() & Entry::kOddPolicy) == parity; }
+};
+
+class alignas(64) Shard {
+ public:
+  // Without the lock, under an epoch::Guard.
+  const Table& table() const { return table_; }
+  const Ordering& ordering() const { return *ordering_.load(std::memory_order_acquire); }
+
+  std::mutex& mutex() { return mutex_; }
+
+  // Before first use.
+  void Init(std::uint64_t seed, const SlabAllocator& slabs, std::unique_ptr<Ordering> ordering);
+
+  // All that follows: under the lock.
+
+  Entry* Find(std::uint64_t hash, std::string_view key) const { return table_.Find(hash, key); }
+  void Touch(Entry& entry);
+
+  // Makes the entry findable; its key must not be there. Takes no reference. Who must leave because
+  // of entry_limit goes to `evicted`, unlinked; the caller retires them.
+  void Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted);
+  // The opposite. The caller retires the entry.
+  void Unlink(std::uint64_t hash, Entry& entry);
+  // The victim, unlinked; null when there is none. The caller retires it.
+  Entry* Evict();
+  // Whether this very entry is findable here under this hash.
+  bool Holds(std::uint64_t hash, const Entry& entry) const { return table_.Holds(hash, &entry); }
+  // Puts a copy of a held entry in its place. The caller retires the old one.
+  void Replace(std::uint64_t hash, Entry& old, Entry& copy);
+  void Repair() { ordering_.load(std::memory_order_relaxed)->policy->Repair(); }
+
+  // To be called before Link, and after many entries left: the old table when it was rebuilt, for
+  // the caller to unmap when no reader can be in it; else null.
+  Table::Buckets* RebuildTableIfNeeded();
+
+  // Switching policies, in this order; see MemoryTier::SetPolicy.
+  std::size_t Settle(std::size_t from, std::size_t slice);
+  void Publish(std::unique_ptr<Ordering> next);
+  // Hands up to `slice` entries over to the published policy; false when all are. Only when no
+  // reader can still be calling the old policy's Touch.
+  bool Convert(std::size_t slice);
+  bool converting() const { return draining_ != nullptr; }
+
+  std::size_t entries() const { return table_.size(); }
+  std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // lock-free too
+  // Bytes of table, order and history.
+  std::size_t OverheadBytes() const;
+
+  // Counters of what happens under the lock; hits are counted elsewhere, gauges are not kept here.
+  ShardStats& counters() { return counters_; }
+
+  // Most entries it may hold.
+  std::uint64_t entry_limit = 0;
+  // OverheadBytes() as last reported to the allocator.
+  std::size_t reported_overhead = 0;
+
+  Shard() = default;
+  ~Shard() { delete ordering_.load(std::memory_order_relaxed); }
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  std::uint64_t HashOf(const Entry& entry) const { return HashKey(entry.key(), seed_); }
+
+ private:
+  Policy& PolicyOf(const Entry& entry);
+  std::size_t ChargeOf(const Entry& entry) const { return slabs_->ChargeFor(entry.footprint()); }
+  void Own(Entry& entry, const Ordering& ordering);
+  void Forget(std::uint64_t hash, Entry& entry);
+
+  Table table_;
+  std::atomic<Ordering*> ordering_{nullptr};
+  alignas(64) std::mutex mutex_;
+  std::uint64_t seed_ = 0;
+  const SlabAllocator* slabs_ = nullptr;
+  std::unique_ptr<Ordering> draining_;
+  std::atomic<std::uint64_t> bytes_{0};
+  ShardStats counters_;
+};
+
+}  // namespace kvcache

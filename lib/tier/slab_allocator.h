@@ -1,0 +1,146 @@
+// Memory for entries: slabs of equal blocks in reserved ranges of address space.
+//
+// Blocks up to 16 KiB come from 64 KiB slabs, each cut into blocks of one size class: multiples of
+// 16 bytes up to 1 KiB, then sizes that divide a slab evenly. Larger blocks are page runs of
+// their own, whose pages go back to the system when they are freed. A slab without blocks in use
+// gives its pages back too, so used() is what is resident.
+//
+// Slabs of a class that has become sparse are emptied by moving their entries: TakeSparseSlab
+// withdraws one from use, the caller moves what is in it and frees the old blocks.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace kvcache {
+
+// Thread-safe. Values may outlive the tier, and with it this object's owner: see AddUser.
+class SlabAllocator {
+ public:
+  static constexpr std::size_t kSlabBytes = std::size_t{64} << 10;
+  static constexpr std::size_t kMostBlockBytes = std::size_t{1} << 36;
+
+  // `alignment` of an entry's data: 16 or 64.
+  explicit SlabAllocator(std::size_t alignment);
+
+  // At least `size` bytes, 24 below a multiple of the alignment; null when that would take used()
+  // above the limit. The byte where an entry has its flags is 0.
+  void* Allocate(std::size_t size);
+
+  // Bytes that Allocate(size) takes for itself.
+  std::size_t ChargeFor(std::size_t size) const;
+
+  // Whether `size` bytes in a slab or run of their own would stay within the limit.
+  bool HasRoomFor(std::size_t size) const;
+
+  static void Free(void* block);
+
+  // What the tier holds elsewhere (tables, order, history) and what Values hold of entries that
+  // left: the first counts against the limit, the second extends it.
+  void set_limit(std::uint64_t limit) { limit_.store(limit, std::memory_order_relaxed); }
+  std::uint64_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  void AddOverhead(std::int64_t bytes) { overhead_.fetch_add(bytes, std::memory_order_relaxed); }
+  void AddPinned(std::int64_t bytes) { pinned_.fetch_add(bytes, std::memory_order_relaxed); }
+  std::uint64_t pinned() const { return Get(pinned_); }
+  // Slabs, page runs and overhead.
+  std::uint64_t used() const { return Get(slab_bytes_) + Get(overhead_); }
+  bool OverLimit() const { return used() > limit() + pinned(); }
+
+  // A slab to be emptied, and its blocks.
+  struct SparseSlab {
+    void* slab = nullptr;
+    std::vector<void*> blocks;
+  };
+  // The emptiest of the slabs that are empty, or whose class has more than a slab's worth of free
+  // blocks; null when there is none.
+  SparseSlab TakeSparseSlab();
+  // To the system if it is empty (true), or back into use.
+  bool ReturnSlab(void* slab);
+
+  // Users: the tier, and each entry that left it while a Value held it. The last one to go deletes.
+  void AddUser() { users_.fetch_add(1, std::memory_order_relaxed); }
+  void RemoveUser() {
+    if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+  // The allocator of a block.
+  static SlabAllocator& Of(void* block) { return *HeaderOf(block)->owner; }
+
+ private:
+  struct Slab {
+    SlabAllocator* owner;
+    Slab* previous;  // in its class's list of slabs with free blocks
+    Slab* next;
+    void* free;               // list of freed blocks
+    std::uint64_t run_bytes;  // of a page run; 0: a slab
+    std::uint32_t block_bytes;
+    std::uint16_t size_class;
+    std::uint16_t capacity;  // blocks
+    std::uint16_t carved;    // blocks ever handed out
+    std::uint16_t live;      // blocks in use
+    bool listed;
+    bool draining;
+  };
+  static_assert(sizeof(Slab) <= 64);
+
+  struct SizeClass {
+    Slab* open = nullptr;  // slabs with free blocks
+    std::size_t free_blocks = 0;
+    std::size_t slab_blocks = 0;  // in one slab
+    std::size_t empty_slabs = 0;
+  };
+
+  static constexpr std::size_t kSmallClasses = 64;
+  static constexpr std::size_t kClasses = 124;
+  static constexpr std::size_t kRegionBytes = std::size_t{64} << 20;
+  static constexpr std::size_t kRunSizes = 37;
+
+  ~SlabAllocator();
+
+  static std::uint64_t Get(const std::atomic<std::int64_t>& n) {
+    return static_cast<std::uint64_t>(n.load(std::memory_order_relaxed));
+  }
+  static Slab* HeaderOf(void* block) {
+    return reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) & ~(kSlabBytes - 1));
+  }
+  static std::size_t ClassOf(std::size_t size);
+  std::size_t BlockBytes(std::size_t size_class) const;
+  char* FirstBlock(Slab* slab) const { return reinterpret_cast<char*>(slab) + first_block_; }
+  bool Fits(std::size_t bytes) const;
+
+  void* AllocateRun(std::size_t size);
+  void FreeRun(Slab* run);
+  std::size_t RunBytes(std::size_t size) const;
+  Slab* NewSlab(std::size_t size_class);
+  void* TakeBlock(Slab* slab);
+  void FreeBlock(Slab* slab, void* block);
+  void ReleaseSlab(Slab* slab);
+  Slab* FindEmptiest() const;
+  void List(Slab* slab);
+  void Unlist(Slab* slab);
+  void* CutSlab();
+  void* Reserve(std::size_t bytes, std::size_t alignment);
+
+  const std::size_t alignment_;
+  const std::size_t first_block_;  // offset in a slab or run
+  std::atomic<std::uint64_t> limit_{0};
+  std::atomic<std::int64_t> slab_bytes_{0};
+  std::atomic<std::int64_t> overhead_{0};
+  std::atomic<std::int64_t> pinned_{0};
+  std::atomic<std::uint64_t> users_{1};
+
+  std::mutex mutex_;  // all below
+  std::array<SizeClass, kClasses> classes_{};
+  std::vector<void*> free_slabs_;                        // without pages
+  std::array<std::vector<void*>, kRunSizes> free_runs_;  // by log2 of their address range
+  char* region_ = nullptr;                               // not yet cut into slabs
+  char* region_end_ = nullptr;
+  void* full_huge_page_ = nullptr;  // just cut to its end
+  std::vector<std::pair<void*, std::size_t>> reserved_;
+};
+
+}  // namespace kvcache

@@ -1,0 +1,210 @@
+// Table: a shard's hash table. Readers take no lock; writers hold the shard's.
+//
+// Slots of 8 bytes hold a 16-bit tag of the hash and an entry's address. Eight slots are a bucket,
+// one cache line; a full bucket overflows into the next. A bucket counts the entries that wanted it
+// and went on, in the low bits of its first slot, which addresses do not use (entries lie 8 beyond
+// a multiple of 16): a lookup goes on only while that count is not 0. So erasing frees a slot
+// without tombstone or shifting, and an entry never changes its slot but when the table is rebuilt.
+// The count sticks at its largest value, which costs later lookups one more bucket, never an entry.
+//
+// Memory order: a slot is stored with release after the entry is complete, and loaded with acquire.
+// A reader may miss an entry that is being inserted or rebuilt around it; it asks again under the
+// lock before it believes a miss. It finds no entry whose slot was cleared before it began.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string_view>
+
+#include "base/hash.h"
+#include "base/pages.h"
+#include "tier/entry.h"
+
+namespace kvcache {
+
+class Table {
+ public:
+  // What readers need, published in one pointer.
+  struct Buckets {
+    std::size_t count;
+    std::size_t bytes;                                // of the mapping, this header included
+    alignas(64) std::atomic<std::uint64_t> slots[8];  // 8 * count of them
+  };
+
+  Table() { buckets_.store(Map(1), std::memory_order_relaxed); }
+  ~Table() { Unmap(buckets_.load(std::memory_order_relaxed)); }
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  // Null when there is none, or (without the lock) when a writer is at work beside us.
+  Entry* Find(std::uint64_t hash, std::string_view key) const {
+    const Buckets* buckets = buckets_.load(std::memory_order_acquire);
+    std::size_t bucket = ScaleHash(hash, buckets->count);
+    for (std::size_t probes = 0; probes < buckets->count; ++probes) {
+      const std::atomic<std::uint64_t>* slots = buckets->slots + bucket * 8;
+      for (int i = 0; i < 8; ++i) {
+        const std::uint64_t slot = slots[i].load(std::memory_order_acquire);
+        if (slot >> kTagShift != Tag(hash) || !HasEntry(slot)) continue;
+        Entry* entry = EntryIn(slot);
+        if (entry->key() == key) return entry;
+      }
+      if ((slots[0].load(std::memory_order_relaxed) & kOverflowMask) == 0) return nullptr;
+      bucket = Next(*buckets, bucket);
+    }
+    return nullptr;
+  }
+
+  // Asks for the cache line where Find will look first.
+  void Prefetch(std::uint64_t hash) const {
+    const Buckets* buckets = buckets_.load(std::memory_order_acquire);
+    __builtin_prefetch(buckets->slots + ScaleHash(hash, buckets->count) * 8);
+  }
+  std::size_t size() const { return size_; }
+  std::size_t MemoryBytes() const { return buckets_.load(std::memory_order_relaxed)->bytes; }
+  // Buckets looked at for the worst-placed entry since the last rebuild.
+  std::size_t longest_probe() const { return longest_probe_; }
+
+  // Whether another entry wants a larger table, or a much smaller one would do.
+  bool WantsRebuild() const {
+    const std::size_t slots = buckets_.load(std::memory_order_relaxed)->count * 8;
+    return (size_ + 1) * 8 > slots * 7 || (slots > 512 && size_ * 4 < slots);
+  }
+
+  // Into as many buckets as the entries want, with room to grow by a quarter. `hash_of` gives an
+  // entry's hash. Returns the old buckets, for the caller to unmap when no reader can be in them.
+  template <class HashOf>
+  Buckets* Rebuild(HashOf&& hash_of) {
+    Buckets* old = buckets_.load(std::memory_order_relaxed);
+    Buckets* grown = Map((size_ + size_ / 4) / 7 + 4);
+    longest_probe_ = 0;
+    constexpr std::size_t kAhead = 16;
+    const std::size_t slots = old->count * 8;
+    for (std::size_t i = 0; i < slots; ++i) {
+      if (i + kAhead < slots) {
+        const std::uint64_t ahead = old->slots[i + kAhead].load(std::memory_order_relaxed);
+        if (HasEntry(ahead)) __builtin_prefetch(EntryIn(ahead));
+      }
+      const std::uint64_t slot = old->slots[i].load(std::memory_order_relaxed);
+      if (HasEntry(slot)) Place(*grown, hash_of(*EntryIn(slot)), EntryIn(slot));
+    }
+    buckets_.store(grown, std::memory_order_release);
+    return old;
+  }
+  static void Unmap(Buckets* buckets) { UnmapPages(buckets, buckets->bytes); }
+
+  // The key must not be there, and WantsRebuild() must have been seen to.
+  void Insert(std::uint64_t hash, Entry* entry) {
+    Place(*buckets_.load(std::memory_order_relaxed), hash, entry);
+    ++size_;
+  }
+
+  // The entry must be there.
+  void Erase(std::uint64_t hash, const Entry* entry) {
+    Buckets& buckets = *buckets_.load(std::memory_order_relaxed);
+    const std::size_t home = ScaleHash(hash, buckets.count);
+    std::atomic<std::uint64_t>* slot = FindSlot(buckets, hash, entry);
+    slot->store(slot->load(std::memory_order_relaxed) & kOverflowMask, std::memory_order_release);
+    const auto at = static_cast<std::size_t>(slot - buckets.slots) / 8;
+    for (std::size_t b = home; b != at; b = Next(buckets, b)) AddOverflow(buckets, b, -1);
+    --size_;
+  }
+
+  // Whether this very entry is in the table.
+  bool Holds(std::uint64_t hash, const Entry* entry) const {
+    return FindSlot(*buckets_.load(std::memory_order_relaxed), hash, entry) != nullptr;
+  }
+
+  // Puts `now` where `old` is.
+  void Replace(std::uint64_t hash, const Entry* old, Entry* now) {
+    auto* slot = FindSlot(*buckets_.load(std::memory_order_relaxed), hash, old);
+    slot->store(Pack(hash, now) | (slot->load(std::memory_order_relaxed) & kOverflowMask),
+                std::memory_order_release);
+  }
+
+  // Positions for passes over all entries that let go of the lock now and then: an entry keeps its
+  // position until the table is rebuilt, when version() changes.
+  std::size_t positions() const { return buckets_.load(std::memory_order_relaxed)->count * 8; }
+  const void* version() const { return buckets_.load(std::memory_order_relaxed); }
+  Entry* At(std::size_t position) const {
+    const std::uint64_t slot =
+        buckets_.load(std::memory_order_relaxed)->slots[position].load(std::memory_order_relaxed);
+    return HasEntry(slot) ? EntryIn(slot) : nullptr;
+  }
+
+ private:
+  static constexpr int kTagShift = 48;
+  static constexpr std::uint64_t kOverflowMask = 7;
+  static constexpr std::uint64_t kAddressMask = (std::uint64_t{1} << kTagShift) - 1 - kOverflowMask;
+
+  // The shard is chosen by the lowest bits of the hash, the bucket by the highest.
+  static std::uint64_t Tag(std::uint64_t hash) { return (hash >> 10) & 0xffff; }
+  static std::uint64_t Pack(std::uint64_t hash, const Entry* entry) {
+    const auto address = reinterpret_cast<std::uintptr_t>(entry);
+    assert((address & ~kAddressMask) == 0);
+    return (Tag(hash) << kTagShift) | address;
+  }
+  static bool HasEntry(std::uint64_t slot) { return (slot & kAddressMask) != 0; }
+  static Entry* EntryIn(std::uint64_t slot) {
+    return reinterpret_cast<Entry*>(slot & kAddressMask);
+  }
+  static std::size_t Next(const Buckets& buckets, std::size_t bucket) {
+    return bucket + 1 == buckets.count ? 0 : bucket + 1;
+  }
+
+  static Buckets* Map(std::size_t count) {
+    const std::size_t bytes = RoundUp(sizeof(Buckets) + (count - 1) * 64, kPageSize);
+    auto* buckets = static_cast<Buckets*>(MapPages(bytes));  // all slots 0
+    if (buckets == nullptr) throw std::bad_alloc();
+    buckets->count = count;
+    buckets->bytes = bytes;
+    return buckets;
+  }
+
+  void Place(Buckets& buckets, std::uint64_t hash, Entry* entry) {
+    std::size_t bucket = ScaleHash(hash, buckets.count);
+    for (std::size_t probes = 1;; ++probes) {
+      assert(probes <= buckets.count);
+      for (std::size_t i = bucket * 8; i < bucket * 8 + 8; ++i) {
+        const std::uint64_t slot = buckets.slots[i].load(std::memory_order_relaxed);
+        if (HasEntry(slot)) continue;
+        buckets.slots[i].store(Pack(hash, entry) | slot, std::memory_order_release);
+        longest_probe_ = std::max(longest_probe_, probes);
+        return;
+      }
+      AddOverflow(buckets, bucket, 1);
+      bucket = Next(buckets, bucket);
+    }
+  }
+
+  static void AddOverflow(Buckets& buckets, std::size_t bucket, int change) {
+    std::atomic<std::uint64_t>& slot = buckets.slots[bucket * 8];
+    const std::uint64_t value = slot.load(std::memory_order_relaxed);
+    if ((value & kOverflowMask) == kOverflowMask) return;
+    slot.store(change > 0 ? value + 1 : value - 1, std::memory_order_release);
+  }
+
+  static std::atomic<std::uint64_t>* FindSlot(Buckets& buckets, std::uint64_t hash,
+                                              const Entry* entry) {
+    std::size_t bucket = ScaleHash(hash, buckets.count);
+    for (std::size_t probes = 0; probes < buckets.count; ++probes) {
+      std::atomic<std::uint64_t>* slots = buckets.slots + bucket * 8;
+      for (int i = 0; i < 8; ++i) {
+        const std::uint64_t slot = slots[i].load(std::memory_order_relaxed);
+        if (HasEntry(slot) && EntryIn(slot) == entry) return slots + i;
+      }
+      if ((slots[0].load(std::memory_order_relaxed) & kOverflowMask) == 0) return nullptr;
+      bucket = Next(buckets, bucket);
+    }
+    return nullptr;
+  }
+
+  std::atomic<Buckets*> buckets_;
+  alignas(64) std::size_t size_ = 0;  // off the line that hits read
+  std::size_t longest_probe_ = 0;
+};
+
+}  // namespace kvcache
