@@ -216,6 +216,7 @@ std::string Stats::ToPrometheus(bool per_shard) const {
 
   // Under a name of their own: a sum over one metric must not count both a total and its parts.
   std::vector<Sample> samples;
+  samples.reserve(shards.size());
   for (std::size_t i = 0; i < shards.size(); ++i) {
     samples.emplace_back(fmt::format("{{shard=\"{}\"}}", i), &shards[i]);
   }

@@ -9,13 +9,15 @@ namespace kvcache {
 KeyWrites::KeyWrites(Protocol& cache, std::vector<Write> writes)
     : cache_(cache), writes_(std::move(writes)) {
   if (writes_.size() < 2) return;
-  const auto order = [this](const Write& write) {
+  for (std::size_t i = 0; i < writes_.size(); ++i) writes_[i].position = i;
+  const auto group = [this](const Write& write) {
     return std::tuple(cache_.tier_.ShardIndex(write.key.hash), write.key.hash, write.key.key);
   };
-  // Last writes first among equals, so that unique() keeps them.
-  std::ranges::reverse(writes_);
-  std::ranges::stable_sort(writes_, {}, order);
-  const auto [end, last] = std::ranges::unique(writes_, {}, order);
+  // Of one key the last write comes first, and unique() keeps it.
+  std::ranges::sort(writes_, {}, [&](const Write& write) {
+    return std::tuple(group(write), writes_.size() - write.position);
+  });
+  const auto [end, last] = std::ranges::unique(writes_, {}, group);
   writes_.erase(end, last);
 }
 

@@ -20,6 +20,7 @@ class KeyWrites {
     HashedKey key;
     Outcome outcome = Outcome::kUnknown;  // what is known of the key once the store took the write
     std::string_view value = {};          // of kPut
+    std::size_t position = 0;             // among the writes given; set by KeyWrites
   };
 
   // Of several writes of one key the last counts.

@@ -2,10 +2,13 @@
 // those of resident entries; one that comes back begins at 1 again. (With counts kept for ever it
 // would be 'perfect LFU'; Breslau et al. 1999, "Web caching and Zipf-like distributions", compare.)
 //
-// Parameters: none. Cost: a hit two stores into the node; an eviction a heap operation and up to 16
-// repairs. Departure in the memory tier: from a count of 16 on, a node counts one reference a tick
-// at most (see ranked_policy.h), so that the hottest nodes' lines stay shared between processors.
+// Parameters: none. Cost: a hit two stores into the node; an eviction a heap operation and the
+// repairs it needs. Departure in the memory tier: from a count of 16 on, a node counts one
+// reference a tick at most (see ranked_policy.h), so that the hottest nodes' lines stay shared
+// between processors.
 #pragma once
+
+#include <limits>
 
 #include "policy/ranked_policy.h"
 
@@ -18,11 +21,11 @@ class Lfu final : public RankedPolicy<Lfu> {
 
   void Admit(PolicyNode& node, std::uint64_t, std::uint32_t) override {
     node.mark[0].store(1, std::memory_order_relaxed);
-    node.mark[1].store(RequestTime(), std::memory_order_relaxed);
+    node.mark[1].store(AdmissionTime(), std::memory_order_relaxed);
   }
 
   void Touch(PolicyNode& node) override {
-    const std::uint32_t now = RequestTime();
+    const std::uint32_t now = HitTime();
     const std::uint32_t count = node.mark[0].load(std::memory_order_relaxed);
     const bool seen_in_this_tick = node.mark[1].load(std::memory_order_relaxed) == now;
     if (seen_in_this_tick && count >= kCountedAlways) return;
@@ -38,6 +41,8 @@ class Lfu final : public RankedPolicy<Lfu> {
     return (rank >> 32 << 32) | RebaseTime(static_cast<std::uint32_t>(rank));
   }
   static void RebaseMarks(PolicyNode& node) { RebaseMark(node.mark[1]); }
+
+  using RankedPolicy::SetClockForTest;
 
  private:
   static constexpr std::uint32_t kCountedAlways = 16;

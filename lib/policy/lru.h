@@ -1,7 +1,7 @@
 // LRU: the least recently used leaves.
 //
 // Parameters: none. Cost: a hit one store into the node, at most once a tick; an eviction a heap
-// operation and up to 16 repairs. Departure in the memory tier: recency is known to a tick, a
+// operation and the repairs it needs. Departure in the memory tier: recency is known to a tick, a
 // 1,024th of the resident entries' insertions (see ranked_policy.h); exact mode is LRU itself.
 #pragma once
 
@@ -15,11 +15,11 @@ class Lru final : public RankedPolicy<Lru> {
   explicit Lru(const PolicyContext& context) : RankedPolicy(context.exact) {}
 
   void Admit(PolicyNode& node, std::uint64_t, std::uint32_t) override {
-    node.mark[0].store(RequestTime(), std::memory_order_relaxed);
+    node.mark[0].store(AdmissionTime(), std::memory_order_relaxed);
   }
 
   void Touch(PolicyNode& node) override {
-    const std::uint32_t now = RequestTime();
+    const std::uint32_t now = HitTime();
     if (node.mark[0].load(std::memory_order_relaxed) != now) {
       node.mark[0].store(now, std::memory_order_relaxed);
     }

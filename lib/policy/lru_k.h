@@ -7,7 +7,7 @@
 // references. No correlated-reference period.
 //
 // Cost: a hit shifts K times in the node (K > 2: in a record beside it); an eviction a heap
-// operation, up to 16 repairs, and a history record of 16 + 4 K bytes or so.
+// operation, the repairs it needs, and a history record of 16 + 4 K bytes or so.
 //
 // Departure in the memory tier: times are known to a tick (see ranked_policy.h), and K references
 // within one tick are all that one tick can count.
@@ -106,14 +106,14 @@ class LruK final : public RankedPolicy<LruK> {
     if (rows_) node.mark[0].store(rows_->Take(), std::memory_order_relaxed);
     std::atomic<std::uint32_t>* times = Times(node);
     const auto known = history_.Find(hash);
-    times[0].store(RequestTime(), std::memory_order_relaxed);
+    times[0].store(AdmissionTime(), std::memory_order_relaxed);
     for (std::size_t i = 1; i < k_; ++i) {
       times[i].store(known.empty() ? 0 : known[i - 1], std::memory_order_relaxed);
     }
   }
 
   void Touch(PolicyNode& node) override {
-    const std::uint32_t now = RequestTime();
+    const std::uint32_t now = HitTime();
     std::atomic<std::uint32_t>* times = Times(node);
     if (times == nullptr || times[k_ - 1].load(std::memory_order_relaxed) == now) return;
     for (std::size_t i = k_ - 1; i > 0; --i) {

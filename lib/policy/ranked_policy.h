@@ -7,10 +7,10 @@
 // tier an eviction makes at most kRepairs repairs and then the least found so far leaves; hits make
 // up for it by calling Repair() now and then.
 //
-// The clock. Exact mode: one tick a request. Tier mode: it ticks by insertions, a tick being a
-// 1,024th of the resident nodes (at least one insertion), so that hits read a line that is seldom
-// written; a mark that would change nothing at that resolution is not written, so that the line of
-// a hot key is not fought over.
+// The clock. Exact mode: one tick a request. Tier mode: a tick is as many insertions as a 1,024th
+// of the resident nodes (at least one), or 64 times as many hits as far as Repair() tells of them,
+// so that hits read a line that is seldom written; a mark that would change nothing at that
+// resolution is not written, so that the line of a hot key is not fought over.
 #pragma once
 
 #include <algorithm>
@@ -33,10 +33,7 @@ class RankedPolicy : public Policy {
  public:
   explicit RankedPolicy(bool exact) : exact_(exact) {}
 
-  void Insert(PolicyNode& node) override {
-    heap_.Push(node, self().Rank(node));
-    if (!exact_) TickByInsertion();
-  }
+  void Insert(PolicyNode& node) override { heap_.Push(node, self().Rank(node)); }
 
   void Erase(PolicyNode& node) override {
     heap_.Remove(node);
@@ -80,8 +77,9 @@ class RankedPolicy : public Policy {
     heap_.Replace(old, now);
   }
 
-  void Repair() override {
+  void Repair(std::uint32_t hits) override {
     if (heap_.empty()) return;
+    Advance(hits);
     const auto [recorded, node] = heap_.top();
     const std::uint64_t rank = self().Rank(*node);
     if (rank != recorded) heap_.ChangeRank(*node, rank);
@@ -91,8 +89,9 @@ class RankedPolicy : public Policy {
   std::size_t MemoryBytes() const override { return heap_.MemoryBytes(); }
 
  protected:
-  static constexpr int kRepairs = 16;
+  static constexpr int kRepairs = 128;
   static constexpr std::size_t kTicksPerTurnover = 1024;
+  static constexpr std::size_t kHitsPerInsertion = 64;
   // Ages beyond this many ticks are cut off when the clock is set back.
   static constexpr std::uint32_t kRebase = std::uint32_t{1} << 31;
 
@@ -105,9 +104,17 @@ class RankedPolicy : public Policy {
   // The present time, from 1 on; 0 stands for 'never'.
   std::uint32_t Now() const { return now_.load(std::memory_order_relaxed); }
 
-  // The time of a request: in exact mode each has one of its own.
-  std::uint32_t RequestTime() {
+  // The time of a hit: in exact mode each request has one of its own.
+  std::uint32_t HitTime() {
     if (exact_) Tick();
+    return Now();
+  }
+  std::uint32_t AdmissionTime() {
+    if (exact_) {
+      Tick();
+    } else {
+      Advance(kHitsPerInsertion);
+    }
     return Now();
   }
 
@@ -130,9 +137,10 @@ class RankedPolicy : public Policy {
     return least;
   }
 
-  void TickByInsertion() {
-    if (++insertions_in_tick_ * kTicksPerTurnover < heap_.size()) return;
-    insertions_in_tick_ = 0;
+  void Advance(std::size_t hits) {
+    in_tick_ += hits;
+    if (in_tick_ * kTicksPerTurnover < heap_.size() * kHitsPerInsertion) return;
+    in_tick_ = 0;
     Tick();
   }
 
@@ -162,7 +170,7 @@ class RankedPolicy : public Policy {
   const bool exact_;
   // Off the line that hits read for the call of Touch.
   alignas(64) LazyHeap heap_;
-  std::size_t insertions_in_tick_ = 0;
+  std::size_t in_tick_ = 0;  // hits, and insertions at their worth in hits
   // On a line of its own: hits read it.
   alignas(64) std::atomic<std::uint32_t> now_{1};
 };

@@ -21,9 +21,10 @@ Result<std::unique_ptr<TraceReader>> TraceReader::Open(const std::string& path) 
 Result<std::optional<TraceRequest>> TraceReader::Next() {
   const Result<std::optional<std::string_view>> next = lines_.Next();
   if (!next) return std::unexpected(next.error());
-  if (!*next) return std::nullopt;
-  const std::string_view line = **next;
+  const std::optional<std::string_view>& text = *next;
+  if (!text) return std::nullopt;
 
+  const std::string_view line = *text;
   const std::size_t comma = line.find(kSeparator);
   TraceRequest request = {.key = line.substr(0, comma), .line = lines_.number()};
   if (request.key.empty()) return lines_.Malformed("no key; a line is `key` or `key,size`");

@@ -189,8 +189,8 @@ class RocksDbStore : public Store {
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options, family_));
     if (!options.reverse) {
       it->SeekToFirst();
-    } else if (range.last && (!range.upper || Compare(*range.last, *range.upper) < 0)) {
-      it->SeekForPrev(*range.last);
+    } else if (range.last) {
+      it->SeekForPrev(*range.last);  // stays below the upper bound
     } else {
       it->SeekToLast();
     }

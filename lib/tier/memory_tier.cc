@@ -16,7 +16,7 @@ MemoryTier::MemoryTier(const TierOptions& options, const PolicySpec& policy)
       hits_(options.shards),
       policy_name_(policy.ToString()) {
   for (std::size_t i = 0; i < shards(); ++i) {
-    shards_[i].Init(options.seed, slabs_, NewOrdering(policy));
+    shards_[i].Init(options.seed, NewOrdering(policy));
     ReportOverhead(shards_[i]);
   }
   SetLimits(options.capacity, options.capacity_entries);
@@ -87,7 +87,7 @@ void FreeEntry(Entry& entry) {
     return;
   }
   SlabAllocator& slabs = SlabAllocator::Of(&entry);
-  slabs.AddPinned(-static_cast<std::int64_t>(slabs.ChargeFor(entry.footprint())));
+  slabs.AddPinned(-static_cast<std::int64_t>(SlabAllocator::ChargeOf(&entry)));
   SlabAllocator::Free(&entry);
   slabs.RemoveUser();
 }
@@ -102,7 +102,7 @@ void MemoryTier::Detach(Entry& entry) {
   if (entry.on_heap()) return;
   SlabAllocator& slabs = SlabAllocator::Of(&entry);
   slabs.AddUser();
-  slabs.AddPinned(static_cast<std::int64_t>(slabs.ChargeFor(entry.footprint())));
+  slabs.AddPinned(static_cast<std::int64_t>(SlabAllocator::ChargeOf(&entry)));
 }
 
 // Coming and going, under the shard's lock.
@@ -149,7 +149,7 @@ void MemoryTier::ReportOverhead(Shard& shard) {
 // Reclamation.
 
 void MemoryTier::Retire(Entry& entry) {
-  retired_bytes_.fetch_add(slabs_.ChargeFor(entry.footprint()), std::memory_order_relaxed);
+  retired_bytes_.fetch_add(SlabAllocator::ChargeOf(&entry), std::memory_order_relaxed);
   Retire({.entry = &entry});
 }
 
@@ -172,8 +172,7 @@ bool MemoryTier::Collect() {
   for (auto freed = kept; freed != waiting.end(); ++freed) {
     if (freed->buckets != nullptr) Table::Unmap(freed->buckets);
     if (freed->entry == nullptr) continue;
-    retired_bytes_.fetch_sub(slabs_.ChargeFor(freed->entry->footprint()),
-                             std::memory_order_relaxed);
+    retired_bytes_.fetch_sub(SlabAllocator::ChargeOf(freed->entry), std::memory_order_relaxed);
     Discard(*freed->entry);
   }
   const bool any = kept != waiting.end();
@@ -212,7 +211,7 @@ std::size_t MemoryTier::EvictBatch(std::size_t charge) {
            (bytes < charge || (victims.size() < kBatch && bytes < spare))) {
       Entry* victim = shard->Evict();
       if (victim == nullptr) break;
-      bytes += slabs_.ChargeFor(victim->footprint());
+      bytes += SlabAllocator::ChargeOf(victim);
       victims.push_back(victim);
     }
     ReportOverhead(*shard);
@@ -256,7 +255,9 @@ void MemoryTier::Move(Entry& entry) {
   if (!shard.Holds(hash, entry)) return;
   void* memory = slabs_.Allocate(entry.footprint());
   if (memory == nullptr) return;
-  Entry* copy = Entry::Construct(memory, entry.key(), entry.value(), entry.flags());
+  const int flags = entry.flags() & ~int{Entry::kLinked};
+  Entry* copy =
+      Entry::Construct(memory, entry.key(), entry.value(), static_cast<std::uint8_t>(flags));
   shard.Replace(hash, entry, *copy);
   Retire(entry);
 }

@@ -162,7 +162,7 @@ class MemoryTier {
 
 template <class Use>
 bool MemoryTier::Hit(std::uint64_t hash, std::string_view key, Use&& use) {
-  constexpr std::uint64_t kHitsPerRepair = 32;
+  constexpr std::uint32_t kHitsPerRepair = 32;
   const std::size_t index = ShardIndex(hash);
   Shard& shard = shards_[index];
   epoch::ThreadSlot& thread = epoch::ThisThread();
@@ -180,7 +180,7 @@ bool MemoryTier::Hit(std::uint64_t hash, std::string_view key, Use&& use) {
   const std::uint64_t hits = hits_.Add(thread, index, absent);
   if (hits % kHitsPerRepair == 0 && shard.mutex().try_lock()) {
     const std::lock_guard lock(shard.mutex(), std::adopt_lock);
-    shard.Repair();
+    shard.Repair(kHitsPerRepair);
   }
   return true;
 }

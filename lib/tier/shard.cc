@@ -4,12 +4,12 @@
 #include <limits>
 #include <utility>
 
+#include "tier/slab_allocator.h"
+
 namespace kvcache {
 
-void Shard::Init(std::uint64_t seed, const SlabAllocator& slabs,
-                 std::unique_ptr<Ordering> ordering) {
+void Shard::Init(std::uint64_t seed, std::unique_ptr<Ordering> ordering) {
   seed_ = seed;
-  slabs_ = &slabs;
   ordering_.store(ordering.release(), std::memory_order_release);
 }
 
@@ -30,7 +30,7 @@ void Shard::Touch(Entry& entry) {
 
 void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted) {
   Ordering* current = ordering_.load(std::memory_order_relaxed);
-  const std::size_t charge = ChargeOf(entry);
+  const std::size_t charge = SlabAllocator::ChargeOf(&entry);
   const std::size_t most = std::numeric_limits<std::uint32_t>::max();
   current->policy->Admit(entry.node(), hash, static_cast<std::uint32_t>(std::min(charge, most)));
   while (table_.size() >= entry_limit) {
@@ -50,7 +50,7 @@ void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted)
 void Shard::Forget(std::uint64_t hash, Entry& entry) {
   table_.Erase(hash, &entry);
   entry.set_flags(static_cast<std::uint8_t>(entry.flags() & ~int{Entry::kLinked}));
-  bytes_.store(bytes() - ChargeOf(entry), std::memory_order_relaxed);
+  bytes_.store(bytes() - SlabAllocator::ChargeOf(&entry), std::memory_order_relaxed);
 }
 
 void Shard::Unlink(std::uint64_t hash, Entry& entry) {
@@ -70,6 +70,7 @@ Entry* Shard::Evict() {
 
 void Shard::Replace(std::uint64_t hash, Entry& old, Entry& copy) {
   PolicyOf(old).Replace(old.node(), copy.node());
+  copy.set_flags(copy.flags() | Entry::kLinked);
   table_.Replace(hash, &old, &copy);
   old.set_flags(static_cast<std::uint8_t>(old.flags() & ~int{Entry::kLinked}));
 }
@@ -99,7 +100,7 @@ bool Shard::Convert(std::size_t slice) {
     }
     Entry& entry = Entry::Of(*node);
     const std::size_t most = std::numeric_limits<std::uint32_t>::max();
-    const auto weight = static_cast<std::uint32_t>(std::min(ChargeOf(entry), most));
+    const auto weight = static_cast<std::uint32_t>(std::min(SlabAllocator::ChargeOf(&entry), most));
     current->policy->Admit(entry.node(), HashOf(entry), weight);
     current->policy->Insert(entry.node());
     Own(entry, *current);

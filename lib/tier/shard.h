@@ -15,7 +15,6 @@
 #include "kvcache/policy.h"
 #include "kvcache/stats.h"
 #include "tier/entry.h"
-#include "tier/slab_allocator.h"
 #include "tier/table.h"
 
 namespace kvcache {
@@ -39,7 +38,7 @@ class alignas(64) Shard {
   std::mutex& mutex() { return mutex_; }
 
   // Before first use.
-  void Init(std::uint64_t seed, const SlabAllocator& slabs, std::unique_ptr<Ordering> ordering);
+  void Init(std::uint64_t seed, std::unique_ptr<Ordering> ordering);
 
   // All that follows: under the lock.
 
@@ -57,7 +56,9 @@ class alignas(64) Shard {
   bool Holds(std::uint64_t hash, const Entry& entry) const { return table_.Holds(hash, &entry); }
   // Puts a copy of a held entry in its place. The caller retires the old one.
   void Replace(std::uint64_t hash, Entry& old, Entry& copy);
-  void Repair() { ordering_.load(std::memory_order_relaxed)->policy->Repair(); }
+  void Repair(std::uint32_t hits) {
+    ordering_.load(std::memory_order_relaxed)->policy->Repair(hits);
+  }
 
   // To be called before Link, and after many entries left: the old table when it was rebuilt, for
   // the caller to unmap when no reader can be in it; else null.
@@ -93,7 +94,6 @@ class alignas(64) Shard {
 
  private:
   Policy& PolicyOf(const Entry& entry);
-  std::size_t ChargeOf(const Entry& entry) const { return slabs_->ChargeFor(entry.footprint()); }
   void Own(Entry& entry, const Ordering& ordering);
   void Forget(std::uint64_t hash, Entry& entry);
 
@@ -101,7 +101,6 @@ class alignas(64) Shard {
   std::atomic<Ordering*> ordering_{nullptr};
   alignas(64) std::mutex mutex_;
   std::uint64_t seed_ = 0;
-  const SlabAllocator* slabs_ = nullptr;
   std::unique_ptr<Ordering> draining_;
   std::atomic<std::uint64_t> bytes_{0};
   ShardStats counters_;

@@ -19,8 +19,11 @@ constexpr std::size_t kUsable = SlabAllocator::kSlabBytes - 64 - (64 - sizeof(En
 constexpr std::size_t kMostSlabBlock = kUsable / kLeastBlocks / 64 * 64;
 // How many slabs of a class are looked at for the emptiest.
 constexpr int kMostLooks = 64;
-// Below this limit huge pages gain little.
-constexpr std::uint64_t kHugePagesFrom = std::uint64_t{256} << 20;
+// Below this limit size classes are a quarter apart and slabs are short: a partly filled slab of
+// every class must not take up a good part of the memory.
+constexpr std::uint64_t kLittle = std::uint64_t{8} << 20;
+// From this limit on slabs are long, and backed by huge pages.
+constexpr std::uint64_t kPlenty = std::uint64_t{256} << 20;
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25  // Linux 6.1
 #endif
@@ -41,6 +44,11 @@ SlabAllocator::~SlabAllocator() {
   for (const auto& [range, bytes] : reserved_) UnmapPages(range, bytes);
 }
 
+std::size_t SlabAllocator::ClassFor(std::size_t size) const {
+  if (limit() < kLittle) size = RoundUp(size, std::max<std::size_t>(std::bit_floor(size) / 4, 16));
+  return ClassOf(std::min(size, kMostSlabBlock));
+}
+
 std::size_t SlabAllocator::ClassOf(std::size_t size) {
   if (size <= kSmallest) return (size + 15) / 16 - 1;
   return kSmallClasses + kUsable / kSmallest - kUsable / size;
@@ -52,32 +60,45 @@ std::size_t SlabAllocator::BlockBytes(std::size_t size_class) const {
   return kUsable / blocks / alignment_ * alignment_;
 }
 
+std::size_t SlabAllocator::SlabBytes(std::size_t size_class) const {
+  const std::size_t block = BlockBytes(size_class);
+  if (limit() >= kPlenty || block > 4096) return kSlabBytes;
+  if (limit() < kLittle) return block > 1024 ? kSlabBytes / 4 : kSlabBytes / 16;
+  return block > 2048 ? kSlabBytes : block > 1024 ? kSlabBytes / 2 : kSlabBytes / 4;
+}
+
 std::size_t SlabAllocator::RunBytes(std::size_t size) const {
   return RoundUp(first_block_ + size, kPageSize);
 }
 
 std::size_t SlabAllocator::ChargeFor(std::size_t size) const {
   size = RoundUp(size, alignment_);
-  return size > kMostSlabBlock ? RunBytes(size) : BlockBytes(ClassOf(size));
+  return size > kMostSlabBlock ? RunBytes(size) : BlockBytes(ClassFor(size));
+}
+
+std::size_t SlabAllocator::ChargeOf(const void* block) {
+  const Slab* slab = HeaderOf(block);
+  return slab->size_class == kRun ? slab->bytes : slab->block_bytes;
 }
 
 bool SlabAllocator::Fits(std::size_t bytes) const { return used() + bytes <= limit() + pinned(); }
 
 bool SlabAllocator::HasRoomFor(std::size_t size) const {
   size = RoundUp(size, alignment_);
-  return Fits(size > kMostSlabBlock ? RunBytes(size) : kSlabBytes);
+  return Fits(size > kMostSlabBlock ? RunBytes(size) : SlabBytes(ClassFor(size)));
 }
 
 void* SlabAllocator::Allocate(std::size_t size) {
   size = RoundUp(size, alignment_);
-  const std::size_t size_class = size > kMostSlabBlock ? kClasses : ClassOf(size);
+  const std::size_t size_class = size > kMostSlabBlock ? kRun : ClassFor(size);
   void* block = nullptr;
   void* full = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    if (size_class == kClasses) return AllocateRun(size);
+    if (size_class == kRun) return AllocateRun(size);
     Slab* slab = classes_[size_class].open;
     if (slab == nullptr) slab = NewSlab(size_class);
+    if (slab == nullptr) slab = OpenSlabOfLargerClass(size_class);
     if (slab != nullptr) block = TakeBlock(slab);
     full = std::exchange(full_huge_page_, nullptr);
   }
@@ -92,7 +113,7 @@ void SlabAllocator::Free(void* block) {
   Slab* slab = HeaderOf(block);
   SlabAllocator& owner = *slab->owner;
   const std::lock_guard lock(owner.mutex_);
-  if (slab->run_bytes != 0) {
+  if (slab->size_class == kRun) {
     owner.FreeRun(slab);
   } else {
     owner.FreeBlock(slab, block);
@@ -115,17 +136,29 @@ void* SlabAllocator::AllocateRun(std::size_t size) {
   if (range == nullptr) return nullptr;
   auto* run = new (range) Slab{};
   run->owner = this;
-  run->run_bytes = bytes;
+  run->bytes = bytes;
+  run->size_class = kRun;
   slab_bytes_.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
   return FirstBlock(run);
 }
 
 void SlabAllocator::FreeRun(Slab* run) {
-  const std::size_t bytes = run->run_bytes;
+  const std::size_t bytes = run->bytes;
   madvise(run, bytes, MADV_DONTNEED);
   slab_bytes_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
   free_runs_[static_cast<std::size_t>(std::bit_width(std::max(bytes, kSlabBytes) - 1))].push_back(
       run);
+}
+
+// With many sizes in use each class has blocks to spare: up to a quarter larger is better than
+// evicting.
+SlabAllocator::Slab* SlabAllocator::OpenSlabOfLargerClass(std::size_t size_class) const {
+  const std::size_t most = BlockBytes(size_class) * 5 / 4;
+  for (std::size_t larger = size_class + 1; larger < kClasses && BlockBytes(larger) <= most;
+       ++larger) {
+    if (classes_[larger].open != nullptr) return classes_[larger].open;
+  }
+  return nullptr;
 }
 
 // From the region of address space set aside for slabs.
@@ -134,15 +167,15 @@ void* SlabAllocator::CutSlab() {
     region_ = static_cast<char*>(Reserve(kRegionBytes, kHugePageSize));
     region_end_ = region_ == nullptr ? nullptr : region_ + kRegionBytes;
     if (region_ == nullptr) return nullptr;
-  } else if (reinterpret_cast<std::uintptr_t>(region_) % kHugePageSize == 0 &&
-             limit() >= kHugePagesFrom) {
+  } else if (reinterpret_cast<std::uintptr_t>(region_) % kHugePageSize == 0 && limit() >= kPlenty) {
     full_huge_page_ = region_ - kHugePageSize;
   }
   return std::exchange(region_, region_ + kSlabBytes);
 }
 
 SlabAllocator::Slab* SlabAllocator::NewSlab(std::size_t size_class) {
-  if (!Fits(kSlabBytes)) return nullptr;
+  const std::size_t bytes = SlabBytes(size_class);
+  if (!Fits(bytes)) return nullptr;
   void* memory = nullptr;
   if (!free_slabs_.empty()) {
     memory = free_slabs_.back();
@@ -153,10 +186,11 @@ SlabAllocator::Slab* SlabAllocator::NewSlab(std::size_t size_class) {
   }
   auto* slab = new (memory) Slab{};
   slab->owner = this;
+  slab->bytes = bytes;
   slab->block_bytes = static_cast<std::uint32_t>(BlockBytes(size_class));
   slab->size_class = static_cast<std::uint16_t>(size_class);
-  slab->capacity = static_cast<std::uint16_t>((kSlabBytes - first_block_) / slab->block_bytes);
-  slab_bytes_.fetch_add(kSlabBytes, std::memory_order_relaxed);
+  slab->capacity = static_cast<std::uint16_t>((bytes - first_block_) / slab->block_bytes);
+  slab_bytes_.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
   classes_[size_class].slab_blocks = slab->capacity;
   classes_[size_class].free_blocks += slab->capacity;
   ++classes_[size_class].empty_slabs;
@@ -201,8 +235,9 @@ void SlabAllocator::FreeBlock(Slab* slab, void* block) {
 
 // An empty slab that its class has already forgotten.
 void SlabAllocator::ReleaseSlab(Slab* slab) {
-  madvise(slab, kSlabBytes, MADV_DONTNEED);
-  slab_bytes_.fetch_sub(kSlabBytes, std::memory_order_relaxed);
+  const std::size_t bytes = slab->bytes;
+  madvise(slab, bytes, MADV_DONTNEED);
+  slab_bytes_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
   free_slabs_.push_back(slab);
 }
 

@@ -1,9 +1,10 @@
 // Memory for entries: slabs of equal blocks in reserved ranges of address space.
 //
-// Blocks up to 16 KiB come from 64 KiB slabs, each cut into blocks of one size class: multiples of
-// 16 bytes up to 1 KiB, then sizes that divide a slab evenly. Larger blocks are page runs of
-// their own, whose pages go back to the system when they are freed. A slab without blocks in use
-// gives its pages back too, so used() is what is resident.
+// Blocks up to 16 KiB come from slabs of 64 KiB, each cut into blocks of one size class: multiples
+// of 16 bytes up to 1 KiB, then sizes that divide a slab evenly. (While memory is scarce slabs of
+// small blocks are only 16 or 32 KiB long, so that a partly filled one in each class does not
+// matter.) Larger blocks are page runs of their own, whose pages go back to the system when they
+// are freed. A slab without blocks in use gives its pages back too, so used() is what is resident.
 //
 // Slabs of a class that has become sparse are emptied by moving their entries: TakeSparseSlab
 // withdraws one from use, the caller moves what is in it and frees the old blocks.
@@ -22,7 +23,7 @@ namespace kvcache {
 // Thread-safe. Values may outlive the tier, and with it this object's owner: see AddUser.
 class SlabAllocator {
  public:
-  static constexpr std::size_t kSlabBytes = std::size_t{64} << 10;
+  static constexpr std::size_t kSlabBytes = std::size_t{64} << 10;  // at most, and apart
   static constexpr std::size_t kMostBlockBytes = std::size_t{1} << 36;
 
   // `alignment` of an entry's data: 16 or 64.
@@ -32,8 +33,10 @@ class SlabAllocator {
   // above the limit. The byte where an entry has its flags is 0.
   void* Allocate(std::size_t size);
 
-  // Bytes that Allocate(size) takes for itself.
+  // Bytes that Allocate(size) takes for itself, unless it must make do with a larger block.
   std::size_t ChargeFor(std::size_t size) const;
+  // Bytes that a block takes.
+  static std::size_t ChargeOf(const void* block);
 
   // Whether `size` bytes in a slab or run of their own would stay within the limit.
   bool HasRoomFor(std::size_t size) const;
@@ -68,15 +71,15 @@ class SlabAllocator {
     if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
   // The allocator of a block.
-  static SlabAllocator& Of(void* block) { return *HeaderOf(block)->owner; }
+  static SlabAllocator& Of(const void* block) { return *HeaderOf(block)->owner; }
 
  private:
   struct Slab {
     SlabAllocator* owner;
     Slab* previous;  // in its class's list of slabs with free blocks
     Slab* next;
-    void* free;               // list of freed blocks
-    std::uint64_t run_bytes;  // of a page run; 0: a slab
+    void* free;           // list of freed blocks
+    std::uint64_t bytes;  // resident
     std::uint32_t block_bytes;
     std::uint16_t size_class;
     std::uint16_t capacity;  // blocks
@@ -96,6 +99,7 @@ class SlabAllocator {
 
   static constexpr std::size_t kSmallClasses = 64;
   static constexpr std::size_t kClasses = 124;
+  static constexpr std::size_t kRun = kClasses;  // in place of a size class: a page run
   static constexpr std::size_t kRegionBytes = std::size_t{64} << 20;
   static constexpr std::size_t kRunSizes = 37;
 
@@ -104,11 +108,13 @@ class SlabAllocator {
   static std::uint64_t Get(const std::atomic<std::int64_t>& n) {
     return static_cast<std::uint64_t>(n.load(std::memory_order_relaxed));
   }
-  static Slab* HeaderOf(void* block) {
+  static Slab* HeaderOf(const void* block) {
     return reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) & ~(kSlabBytes - 1));
   }
   static std::size_t ClassOf(std::size_t size);
+  std::size_t ClassFor(std::size_t size) const;  // ClassOf, coarser while memory is very scarce
   std::size_t BlockBytes(std::size_t size_class) const;
+  std::size_t SlabBytes(std::size_t size_class) const;
   char* FirstBlock(Slab* slab) const { return reinterpret_cast<char*>(slab) + first_block_; }
   bool Fits(std::size_t bytes) const;
 
@@ -116,6 +122,7 @@ class SlabAllocator {
   void FreeRun(Slab* run);
   std::size_t RunBytes(std::size_t size) const;
   Slab* NewSlab(std::size_t size_class);
+  Slab* OpenSlabOfLargerClass(std::size_t size_class) const;
   void* TakeBlock(Slab* slab);
   void FreeBlock(Slab* slab, void* block);
   void ReleaseSlab(Slab* slab);

@@ -31,7 +31,8 @@ class Table {
   // What readers need, published in one pointer.
   struct Buckets {
     std::size_t count;
-    std::size_t bytes;                                // of the mapping, this header included
+    std::size_t bytes;                       // of the mapping, this header included
+    std::atomic<std::size_t> longest_probe;  // buckets looked at for the worst-placed entry ever
     alignas(64) std::atomic<std::uint64_t> slots[8];  // 8 * count of them
   };
 
@@ -43,9 +44,10 @@ class Table {
   // Null when there is none, or (without the lock) when a writer is at work beside us.
   Entry* Find(std::uint64_t hash, std::string_view key) const {
     const Buckets* buckets = buckets_.load(std::memory_order_acquire);
-    std::size_t bucket = ScaleHash(hash, buckets->count);
-    for (std::size_t probes = 0; probes < buckets->count; ++probes) {
-      const std::atomic<std::uint64_t>* slots = buckets->slots + bucket * 8;
+    const std::size_t most_probes = buckets->longest_probe.load(std::memory_order_relaxed);
+    Probe probe(hash, *buckets);
+    for (std::size_t probes = 0; probes < most_probes; ++probes, probe.Next()) {
+      const std::atomic<std::uint64_t>* slots = buckets->slots + probe.bucket() * 8;
       for (int i = 0; i < 8; ++i) {
         const std::uint64_t slot = slots[i].load(std::memory_order_acquire);
         if (slot >> kTagShift != Tag(hash) || !HasEntry(slot)) continue;
@@ -53,7 +55,6 @@ class Table {
         if (entry->key() == key) return entry;
       }
       if ((slots[0].load(std::memory_order_relaxed) & kOverflowMask) == 0) return nullptr;
-      bucket = Next(*buckets, bucket);
     }
     return nullptr;
   }
@@ -65,8 +66,10 @@ class Table {
   }
   std::size_t size() const { return size_; }
   std::size_t MemoryBytes() const { return buckets_.load(std::memory_order_relaxed)->bytes; }
-  // Buckets looked at for the worst-placed entry since the last rebuild.
-  std::size_t longest_probe() const { return longest_probe_; }
+  // As in Buckets: since the last rebuild.
+  std::size_t longest_probe() const {
+    return buckets_.load(std::memory_order_relaxed)->longest_probe.load(std::memory_order_relaxed);
+  }
 
   // Whether another entry wants a larger table, or a much smaller one would do.
   bool WantsRebuild() const {
@@ -80,7 +83,6 @@ class Table {
   Buckets* Rebuild(HashOf&& hash_of) {
     Buckets* old = buckets_.load(std::memory_order_relaxed);
     Buckets* grown = Map((size_ + size_ / 4) / 7 + 4);
-    longest_probe_ = 0;
     constexpr std::size_t kAhead = 16;
     const std::size_t slots = old->count * 8;
     for (std::size_t i = 0; i < slots; ++i) {
@@ -105,11 +107,12 @@ class Table {
   // The entry must be there.
   void Erase(std::uint64_t hash, const Entry* entry) {
     Buckets& buckets = *buckets_.load(std::memory_order_relaxed);
-    const std::size_t home = ScaleHash(hash, buckets.count);
     std::atomic<std::uint64_t>* slot = FindSlot(buckets, hash, entry);
     slot->store(slot->load(std::memory_order_relaxed) & kOverflowMask, std::memory_order_release);
     const auto at = static_cast<std::size_t>(slot - buckets.slots) / 8;
-    for (std::size_t b = home; b != at; b = Next(buckets, b)) AddOverflow(buckets, b, -1);
+    for (Probe probe(hash, buckets); probe.bucket() != at; probe.Next()) {
+      AddOverflow(buckets, probe.bucket(), -1);
+    }
     --size_;
   }
 
@@ -151,9 +154,19 @@ class Table {
   static Entry* EntryIn(std::uint64_t slot) {
     return reinterpret_cast<Entry*>(slot & kAddressMask);
   }
-  static std::size_t Next(const Buckets& buckets, std::size_t bucket) {
-    return bucket + 1 == buckets.count ? 0 : bucket + 1;
-  }
+
+  // The buckets where a hash's entry may be: the first by the hash's highest bits, the others as if
+  // at random, so that full buckets do not grow together.
+  class Probe {
+   public:
+    Probe(std::uint64_t hash, const Buckets& buckets) : hash_(hash), count_(buckets.count) {}
+    std::size_t bucket() const { return ScaleHash(hash_, count_); }
+    void Next() { hash_ *= 0x9E3779B97F4A7C15; }
+
+   private:
+    std::uint64_t hash_;
+    const std::size_t count_;
+  };
 
   static Buckets* Map(std::size_t count) {
     const std::size_t bytes = RoundUp(sizeof(Buckets) + (count - 1) * 64, kPageSize);
@@ -164,19 +177,20 @@ class Table {
     return buckets;
   }
 
-  void Place(Buckets& buckets, std::uint64_t hash, Entry* entry) {
-    std::size_t bucket = ScaleHash(hash, buckets.count);
-    for (std::size_t probes = 1;; ++probes) {
-      assert(probes <= buckets.count);
-      for (std::size_t i = bucket * 8; i < bucket * 8 + 8; ++i) {
+  static void Place(Buckets& buckets, std::uint64_t hash, Entry* entry) {
+    Probe probe(hash, buckets);
+    for (std::size_t probes = 1;; ++probes, probe.Next()) {
+      const std::size_t first = probe.bucket() * 8;
+      for (std::size_t i = first; i < first + 8; ++i) {
         const std::uint64_t slot = buckets.slots[i].load(std::memory_order_relaxed);
         if (HasEntry(slot)) continue;
+        if (probes > buckets.longest_probe.load(std::memory_order_relaxed)) {
+          buckets.longest_probe.store(probes, std::memory_order_relaxed);
+        }
         buckets.slots[i].store(Pack(hash, entry) | slot, std::memory_order_release);
-        longest_probe_ = std::max(longest_probe_, probes);
         return;
       }
-      AddOverflow(buckets, bucket, 1);
-      bucket = Next(buckets, bucket);
+      AddOverflow(buckets, probe.bucket(), 1);
     }
   }
 
@@ -189,22 +203,21 @@ class Table {
 
   static std::atomic<std::uint64_t>* FindSlot(Buckets& buckets, std::uint64_t hash,
                                               const Entry* entry) {
-    std::size_t bucket = ScaleHash(hash, buckets.count);
-    for (std::size_t probes = 0; probes < buckets.count; ++probes) {
-      std::atomic<std::uint64_t>* slots = buckets.slots + bucket * 8;
+    const std::size_t most_probes = buckets.longest_probe.load(std::memory_order_relaxed);
+    Probe probe(hash, buckets);
+    for (std::size_t probes = 0; probes < most_probes; ++probes, probe.Next()) {
+      std::atomic<std::uint64_t>* slots = buckets.slots + probe.bucket() * 8;
       for (int i = 0; i < 8; ++i) {
         const std::uint64_t slot = slots[i].load(std::memory_order_relaxed);
         if (HasEntry(slot) && EntryIn(slot) == entry) return slots + i;
       }
       if ((slots[0].load(std::memory_order_relaxed) & kOverflowMask) == 0) return nullptr;
-      bucket = Next(buckets, bucket);
     }
     return nullptr;
   }
 
   std::atomic<Buckets*> buckets_;
   alignas(64) std::size_t size_ = 0;  // off the line that hits read
-  std::size_t longest_probe_ = 0;
 };
 
 }  // namespace kvcache

@@ -12,10 +12,10 @@ namespace kvcache {
 
 struct Options {
   // Directory of the RocksDB database. Not used when a Store is given to Cache::Open.
-  std::string path;
+  std::string path = {};
 
   // How the database is opened.
-  RocksDbOptions rocksdb;
+  RocksDbOptions rocksdb = {};
 
   // Memory tier, in bytes of real memory: entries, their headers and rounding, tables, order and
   // history together. 0: no tier, every read goes to the store.

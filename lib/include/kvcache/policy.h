@@ -74,8 +74,9 @@ class Policy {
   // `now` takes the place of `old`, whose entry moved in memory: marks and position alike.
   virtual void Replace(PolicyNode& old, PolicyNode& now) = 0;
 
-  // A little upkeep, paid for by hits now and then; must be cheap.
-  virtual void Repair() {}
+  // A little upkeep, paid for by hits now and then; must be cheap. `hits`: how many there were
+  // since this thread last paid.
+  virtual void Repair([[maybe_unused]] std::uint32_t hits) {}
 
   // Nodes in the order.
   virtual std::size_t size() const = 0;

@@ -30,10 +30,10 @@ struct RocksDbOptions {
 
   // Open as a secondary of the process that has it open for writing, keeping its own info log in
   // this directory; Cache::CatchUp follows the primary. Empty: not a secondary.
-  std::string secondary_path;
+  std::string secondary_path = {};
 
   // An OPTIONS file as RocksDB writes it: its database and column family options are used.
-  std::string options_file;
+  std::string options_file = {};
 
   // The caller's RocksDB options; wins over options_file. Borrowed for the duration of the call.
   const rocksdb::Options* rocksdb_options = nullptr;

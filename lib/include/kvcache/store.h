@@ -61,15 +61,15 @@ struct WriteOptions {
 
 // Keys of a half-open range in the store's order; an unset bound is open.
 struct KeyRange {
-  std::optional<std::string> from;  // first key included
-  std::optional<std::string> to;    // first key excluded
+  std::optional<std::string> from = {};  // first key included
+  std::optional<std::string> to = {};    // first key excluded
 };
 
 struct ScanOptions {
-  KeyRange range;
-  std::optional<std::string> prefix;  // only keys that begin with it, within `range`
-  std::size_t limit = 0;              // at most so many; 0: no limit
-  bool reverse = false;               // from the last key to the first
+  KeyRange range = {};
+  std::optional<std::string> prefix = {};  // only keys that begin with it, within `range`
+  std::size_t limit = 0;                   // at most so many; 0: no limit
+  bool reverse = false;                    // from the last key to the first
 };
 
 // Called once a pair, in order; the views are valid during the call. False ends the scan.

@@ -1,0 +1,37 @@
+// Keys and values are any bytes; these functions bring them into and out of readable forms.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kvcache::kvtool {
+
+using Json = nlohmann::ordered_json;
+
+// "0x6B0A", as RocksDB's ldb writes it.
+std::string ToHex(std::string_view bytes);
+// Upper or lower case, with "0x" or without; nullopt for anything else.
+std::optional<std::string> FromHex(std::string_view text);
+
+// Bytes of the valid UTF-8 character at the beginning of `text`; 0 when there is none.
+std::size_t Utf8CharacterSize(std::string_view text);
+
+// A string when the bytes are UTF-8, {"hex": "6b0a"} when not or when `hex` asks for it.
+Json ToJson(std::string_view bytes, bool hex = false);
+// The reverse; nullopt when `json` is neither.
+std::optional<std::string> FromJson(const Json& json);
+
+// Tab, newline, carriage return and backslash as \t \n \r \\; all other bytes as they are.
+void AppendEscaped(std::string_view bytes, std::string& out);
+// The reverse, into `out`; false when a backslash is followed by anything else.
+bool Unescape(std::string_view text, std::string& out);
+
+// Harmless on a terminal: as AppendEscaped, and control characters and bytes that are not UTF-8
+// as \x1B.
+std::string Printable(std::string_view bytes);
+
+}  // namespace kvcache::kvtool

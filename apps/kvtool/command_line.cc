@@ -1,0 +1,99 @@
+#include "command_line.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+
+#include "bytes.h"
+
+namespace kvcache::kvtool {
+namespace {
+
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() {
+    label("SUBCOMMAND", "COMMAND ...");
+    label("Positionals", "Arguments");
+    column_width(28);
+  }
+
+  // CLI11's own puts the commands last.
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    std::string help = make_description(app) + make_usage(app, name) + make_positionals(app) +
+                       make_subcommands(app, mode);
+    for (const std::string& group : app->get_groups()) {
+      const auto flags = app->get_options([&group](const CLI::Option* option) {
+        return option->get_group() == group && option->nonpositional();
+      });
+      if (!flags.empty()) help += make_group(group, false, flags);
+    }
+    return help + "\n" + make_footer(app);
+  }
+
+  std::string make_option_opts(const CLI::Option* option) const override {
+    if (option->get_positional() || option->get_type_size() == 0) return "";
+    return " " + option->get_type_name();
+  }
+
+  std::string make_option_desc(const CLI::Option* option) const override {
+    const std::string standard = option->get_default_str();
+    return option->get_description() + (standard.empty() ? "" : " (default " + standard + ")");
+  }
+};
+
+// "kvtool put --help", or in the shell, whose parser has no name, "help put".
+std::string WhereHelpIs(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  const std::string command = chosen.empty() ? "" : chosen.back()->get_name();
+  if (app.get_name().empty()) return command.empty() ? "help" : "help " + command;
+  return fmt::format("{}{}{} --help", app.get_name(), command.empty() ? "" : " ", command);
+}
+
+std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
+  if (app.get_subcommands().empty()) {
+    const auto unknown = app.remaining();
+    if (unknown.empty()) return "no command given";
+    const bool flag = unknown.front().starts_with('-');
+    return fmt::format("no such {}: {}", flag ? "flag" : "command", Printable(unknown.front()));
+  }
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    return fmt::format("not expected here: {}",
+                       Printable(fmt::format("{}", fmt::join(app.remaining(true), " "))));
+  }
+  return Printable(error.what());
+}
+
+}  // namespace
+
+Outcome<Parsed> Parse(CLI::App& app, std::vector<std::string> arguments, Output& out) {
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+  try {
+    app.parse(std::move(arguments));
+    return Parsed::kAction;
+  } catch (const CLI::CallForHelp&) {
+    out.Write(app.help());
+    return Parsed::kHelp;
+  } catch (const CLI::CallForVersion& version) {
+    out.Line(version.what());
+    return Parsed::kHelp;
+  } catch (const CLI::ParseError& error) {
+    return WrongCall(fmt::format("{}; see {}", WhatIsWrong(app, error), WhereHelpIs(app)));
+  }
+}
+
+void SetHelpStyle(CLI::App& app) {
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.fallthrough();  // so that commands take the flags of every command too
+  app.require_subcommand(1);
+  app.set_help_flag("-h,--help", "Print this help");
+}
+
+void SetExamples(CLI::App& command, const std::string& text) {
+  command.footer(text + "\nFlags of every command, policies, exit statuses: kvtool --help");
+}
+
+}  // namespace kvcache::kvtool

@@ -1,0 +1,76 @@
+#include "output_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+#include <utility>
+
+namespace kvcache::kvtool {
+namespace {
+
+std::unexpected<Failure> CannotWrite(const std::string& path) {
+  return Failed(fmt::format("cannot write {}: {}", path, std::generic_category().message(errno)));
+}
+
+Outcome<void> CheckReplaceable(const std::string& path, bool force) {
+  struct stat status;
+  if (lstat(path.c_str(), &status) != 0) return {};
+  if (S_ISLNK(status.st_mode)) {
+    return WrongCall(fmt::format("{} is a symbolic link; name the file that it points to", path));
+  }
+  if (S_ISDIR(status.st_mode))
+    return WrongCall(fmt::format("{} is a directory; name a file", path));
+  if (!S_ISREG(status.st_mode)) {
+    return WrongCall(
+        fmt::format("{} is not a regular file; write to it with: dump - > {}", path, path));
+  }
+  if (!force) {
+    return WrongCall(
+        fmt::format("{} exists; replace it with --force, or choose another name", path));
+  }
+  return {};
+}
+
+}  // namespace
+
+Outcome<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path, bool force) {
+  if (auto replaceable = CheckReplaceable(path, force); !replaceable) {
+    return std::unexpected(replaceable.error());
+  }
+  std::string temporary = fmt::format("{}.{}.partial", path, getpid());
+  const int descriptor =
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (descriptor < 0) return CannotWrite(temporary);
+  return std::unique_ptr<OutputFile>(new OutputFile(path, std::move(temporary), descriptor));
+}
+
+OutputFile::OutputFile(std::string path, std::string temporary, int descriptor)
+    : path_(std::move(path)), temporary_(std::move(temporary)), descriptor_(descriptor) {}
+
+OutputFile::~OutputFile() {
+  close(descriptor_);
+  if (!temporary_.empty()) unlink(temporary_.c_str());
+}
+
+Outcome<void> OutputFile::Write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0) return CannotWrite(temporary_);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Outcome<void> OutputFile::Commit() {
+  if (fsync(descriptor_) != 0) return CannotWrite(temporary_);
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return CannotWrite(path_);
+  temporary_.clear();
+  return {};
+}
+
+}  // namespace kvcache::kvtool

@@ -1,0 +1,34 @@
+// OutputFile: a file that appears under its name only when it is complete.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "outcome.h"
+
+namespace kvcache::kvtool {
+
+// Writes a temporary file beside the wanted one. Commit renames it; without Commit it is removed.
+class OutputFile {
+ public:
+  // Refuses to replace a file unless `force`, and what is not a regular file always.
+  static Outcome<std::unique_ptr<OutputFile>> Create(const std::string& path, bool force);
+
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  Outcome<void> Write(std::string_view bytes);
+  // On the disk and under its name when this returns.
+  Outcome<void> Commit();
+
+ private:
+  OutputFile(std::string path, std::string temporary, int descriptor);
+
+  std::string path_;
+  std::string temporary_;  // empty once committed
+  int descriptor_;
+};
+
+}  // namespace kvcache::kvtool

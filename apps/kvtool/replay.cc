@@ -1,0 +1,142 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+#include "commands.h"
+#include "progress.h"
+#include "spool.h"
+#include "trace_replay.h"
+
+namespace kvcache::kvtool {
+namespace {
+
+struct ReplayArguments {
+  std::string trace;
+  unsigned threads = 1;
+  std::uint32_t shards = 0;
+};
+
+double PerSecond(const ReplayResult& result) {
+  return result.seconds > 0 ? static_cast<double>(result.requests) / result.seconds : 0;
+}
+
+double Microseconds(const ReplayResult& result, double quantile) {
+  return static_cast<double>(result.latency.Percentile(quantile)) / 1e3;
+}
+
+std::string ToJsonText(const ReplayArguments& arguments, const StoredKeys& stored,
+                       const ReplayResult& result, const Stats& stats) {
+  Json json{{"trace", arguments.trace},
+            {"requests", result.requests},
+            {"requests_per_second", PerSecond(result)},
+            {"seconds", result.seconds},
+            {"threads", arguments.threads},
+            {"keys", stored.keys},
+            {"keys_stored", stored.stored},
+            {"store_reads", stats.total.loads},
+            {"p50_us", Microseconds(result, 0.5)},
+            {"p99_us", Microseconds(result, 0.99)},
+            {"p99_9_us", Microseconds(result, 0.999)}};
+  json.update(Json::parse(stats.ToJson()));
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void PrintText(Output& out, const StoredKeys& stored, const ReplayResult& result,
+               const Stats& stats) {
+  const auto row = [&out](std::string_view name, const std::string& value) {
+    out.Line(fmt::format("{:<20}{}", name, value));
+  };
+  const ShardStats& total = stats.total;
+  row("policy", stats.policy);
+  row("capacity", CapacityText(stats));
+  row("requests", GroupDigits(result.requests));
+  row("hits", GroupDigits(total.hits));
+  row("misses", GroupDigits(total.misses));
+  row("hit ratio", fmt::format("{:.4f}", stats.hit_ratio()));
+  row("absent", GroupDigits(total.absent));
+  row("evictions", GroupDigits(total.evictions));
+  row("store reads", GroupDigits(total.loads));
+  row("keys stored before", GroupDigits(stored.stored));
+  row("requests per second", GroupDigits(static_cast<std::uint64_t>(PerSecond(result))));
+  row("latency",
+      fmt::format("p50 {:.1f} us, p99 {:.1f} us, p99.9 {:.1f} us", Microseconds(result, 0.5),
+                  Microseconds(result, 0.99), Microseconds(result, 0.999)));
+}
+
+// With one thread the tier is one shard, unless asked otherwise: what published miss ratios mean.
+std::uint32_t Shards(const ReplayArguments& arguments) {
+  return arguments.shards == 0 && arguments.threads == 1 ? 1 : arguments.shards;
+}
+
+Outcome<ExitStatus> ReplayFile(Session& session, const ReplayArguments& arguments,
+                               const std::string& path) {
+  const Access access = session.writable() ? Access::kCreate : Access::kRead;
+  const auto cache = session.Open(access, Shards(arguments));
+  if (!cache) return std::unexpected(cache.error());
+  StoredKeys stored;
+  if (session.writable()) {
+    const auto result = StoreMissingKeys(path, **cache);
+    if (!result) return std::unexpected(result.error());
+    stored = *result;
+  }
+  const Stats before = (*cache)->GetStats();
+  const auto result = ReplayTrace(path, **cache, arguments.threads, stored.requests);
+  if (!result) return std::unexpected(result.error());
+  const Stats stats = (*cache)->GetStats() - before;
+  if (session.flags().json) {
+    session.out().Line(ToJsonText(arguments, stored, *result, stats));
+  } else {
+    PrintText(session.out(), stored, *result, stats);
+  }
+  return ExitStatus::kDone;
+}
+
+Outcome<ExitStatus> Replay(Session& session, const ReplayArguments& arguments) {
+  if (arguments.trace != "-") return ReplayFile(session, arguments, arguments.trace);
+  Spool spool;  // the trace is read twice, standard input only once
+  if (auto spooled = spool.CopyStandardInput(); !spooled) return std::unexpected(spooled.error());
+  auto outcome = ReplayFile(session, arguments, spool.path());
+  if (!outcome) {
+    std::string& message = outcome.error().message;
+    if (const auto at = message.find(spool.path()); at != std::string::npos) {
+      message.replace(at, spool.path().size(), "standard input");
+    }
+  }
+  return outcome;
+}
+
+}  // namespace
+
+void AddReplay(CLI::App& app, Action& action) {
+  const auto [command, arguments] = AddCommand(
+      app, action, "replay", "Look up a trace's keys, and measure the cache at it", Replay);
+  command
+      ->add_option("TRACE", arguments->trace,
+                   "File of requests, plain, .gz or .zst; - is standard input")
+      ->required();
+  command->add_option("--threads", arguments->threads, "Threads that share the requests")
+      ->type_name("T")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+  command
+      ->add_option("--shards", arguments->shards,
+                   "Shards of the tier, a power of two\n(default 1 with one thread, else chosen)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  SetExamples(
+      *command,
+      "A trace has one request a line: key, or key,size in bytes. First each key that the\n"
+      "database lacks is stored with a value of that size, or of 100 bytes: use a database\n"
+      "of its own. Then every request is looked up through the cache, and hits, misses,\n"
+      "throughput and latency of that are printed. Reading the trace is not counted.\n"
+      "With --read-only or --secondary nothing is stored, and keys that the database lacks\n"
+      "count as absent.\n"
+      "\n"
+      "Examples:\n"
+      "  kvtool --db bench.db --policy lru-k:k=2 --capacity 64MiB replay web.txt.zst\n"
+      "  kvtool --db bench.db --policy lfu --capacity 2048entries replay web.txt.zst --json\n");
+}
+
+}  // namespace kvcache::kvtool

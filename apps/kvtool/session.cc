@@ -1,0 +1,84 @@
+#include "session.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace kvcache::kvtool {
+namespace {
+
+// RocksDB keeps a file of this name in every database.
+bool HoldsDatabase(const std::string& directory) {
+  std::error_code ignored;
+  return std::filesystem::exists(std::filesystem::path(directory) / "CURRENT", ignored);
+}
+
+Failure CannotOpen(const Error& error, const std::string& directory) {
+  if (error.code != ErrorCode::kBusy) return error;
+  return {
+      ExitStatus::kFailed,
+      fmt::format("database {}: in use, by a running service perhaps; read it with --read-only, "
+                  "or follow what is written with --secondary DIR",
+                  directory)};
+}
+
+}  // namespace
+
+Outcome<Cache*> Session::Open(Access access, std::uint32_t shards) {
+  if (access != Access::kRead && !writable()) {
+    return WrongCall(
+        "this command writes, which --read-only and --secondary rule out; leave the "
+        "flag out");
+  }
+  if (cache_ != nullptr) return cache_.get();
+  const auto options = MakeOptions(access, shards);
+  if (!options) return std::unexpected(options.error());
+  auto cache = Cache::Open(*options);
+  if (!cache) return std::unexpected(CannotOpen(cache.error(), flags_.db));
+  cache_ = *std::move(cache);
+  return cache_.get();
+}
+
+Outcome<Options> Session::MakeOptions(Access access, std::uint32_t shards) const {
+  if (flags_.db.empty()) return WrongCall("no database given; say which with --db DIR");
+  if (flags_.read_only && !flags_.secondary.empty()) {
+    return WrongCall("--read-only and --secondary exclude each other; leave one out");
+  }
+  const auto capacity = ParseCapacity(flags_.capacity);
+  if (!capacity) return std::unexpected(capacity.error());
+  if (access != Access::kCreate && !HoldsDatabase(flags_.db)) {
+    return Failed(fmt::format("no database at {}; put and load create one", flags_.db));
+  }
+  Options options;
+  options.path = flags_.db;
+  options.rocksdb = {.column_family = flags_.column_family,
+                     .create_if_missing = access == Access::kCreate,
+                     .read_only = flags_.read_only,
+                     .secondary_path = flags_.secondary,
+                     .options_file = flags_.options_file,
+                     .rocksdb_options = nullptr};
+  options.capacity = capacity->bytes;
+  options.capacity_entries = capacity->entries;
+  options.policy = flags_.policy;
+  options.shards = shards;
+  return options;
+}
+
+Outcome<std::string> Session::Decode(const std::string& argument) const {
+  if (!flags_.hex) return argument;
+  auto bytes = FromHex(argument);
+  if (bytes) return *std::move(bytes);
+  return WrongCall(
+      fmt::format("{} is not hex; with --hex, give an even number of hex digits, such "
+                  "as 0x6B0A",
+                  Printable(argument)));
+}
+
+std::string Session::Encode(std::string_view bytes) const {
+  if (flags_.hex) return ToHex(bytes);
+  return out_.terminal() ? Printable(bytes) : std::string(bytes);
+}
+
+}  // namespace kvcache::kvtool

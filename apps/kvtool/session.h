@@ -1,0 +1,60 @@
+// Session: the flags, the database they name and standard output: what every command works with.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "bytes.h"
+#include "flags.h"
+#include "interrupts.h"
+#include "kvcache/cache.h"
+#include "outcome.h"
+#include "output.h"
+
+namespace kvcache::kvtool {
+
+enum class Access {
+  kRead,
+  kWrite,
+  kCreate,  // write, and make the database if there is none
+};
+
+class Session {
+ public:
+  Session(Flags flags, Output& out) : flags_(std::move(flags)), out_(out) {}
+
+  const Flags& flags() const { return flags_; }
+  Output& out() { return out_; }
+  bool writable() const { return !flags_.read_only && flags_.secondary.empty(); }
+
+  // The open cache; opens it at the first call. `shards`: as in Options.
+  Outcome<Cache*> Open(Access access, std::uint32_t shards = 0);
+
+  // A key or value as given on the command line.
+  Outcome<std::string> Decode(const std::string& argument) const;
+  // A key or value as printed: raw, with --hex as hex, on a terminal without control characters.
+  std::string Encode(std::string_view bytes) const;
+  Json EncodeJson(std::string_view bytes) const { return ToJson(bytes, flags_.hex); }
+
+  // Within the shell commands come one after the other: they leave standard input alone.
+  bool in_shell() const { return in_shell_; }
+  void set_in_shell() { in_shell_ = true; }
+
+  // Whether the user wants the command to end. Only where `interrupts` are caught, else false.
+  bool Interrupted() { return interrupts_ != nullptr && interrupts_->Raised(); }
+  void set_interrupts(Interrupts* interrupts) { interrupts_ = interrupts; }
+
+ private:
+  Outcome<Options> MakeOptions(Access access, std::uint32_t shards) const;
+
+  Flags flags_;
+  Output& out_;
+  std::unique_ptr<Cache> cache_;
+  bool in_shell_ = false;
+  Interrupts* interrupts_ = nullptr;
+};
+
+}  // namespace kvcache::kvtool

@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "commands.h"
+#include "editor.h"
+#include "interrupts.h"
+#include "shell_commands.h"
+#include "shell_words.h"
+
+namespace kvcache::kvtool {
+namespace {
+
+struct ShellArguments {};
+
+// Of one line: read, run, done with.
+class Shell {
+ public:
+  Shell(Session& session, Cache& cache) : session_(session) { state_.previous = cache.GetStats(); }
+
+  bool quit() const { return state_.quit; }
+
+  Outcome<ExitStatus> Run(std::string_view line) {
+    auto words = SplitWords(line);
+    if (!words) return WrongCall(words.error());
+    if (words->empty() || words->front().starts_with('#')) return ExitStatus::kDone;
+    Action action;
+    CLI::App app;
+    SetHelpStyle(app);
+    AddPut(app, action);
+    AddGet(app, action);
+    AddDelete(app, action);
+    AddHas(app, action);
+    AddScan(app, action);
+    AddShellCommands(app, action, state_);
+    const auto parsed = Parse(app, *std::move(words), session_.out());
+    if (!parsed) return std::unexpected(parsed.error());
+    auto outcome = *parsed == Parsed::kAction ? action(session_) : ExitStatus::kDone;
+    // At once: a program at the other end may wait for the answer before it goes on.
+    if (auto flushed = session_.out().Flush(); !flushed) return std::unexpected(flushed.error());
+    return outcome;
+  }
+
+ private:
+  Session& session_;
+  ShellState state_;
+};
+
+// At a terminal an error is told and the shell goes on.
+Outcome<ExitStatus> Converse(Shell& shell, Interrupts& interrupts) {
+  Editor editor(HistoryFile());
+  while (!shell.quit()) {
+    const auto line = editor.ReadLine();
+    if (!line) break;
+    interrupts.Reset();
+    if (const auto outcome = shell.Run(*line); !outcome) Complain(outcome.error().message);
+  }
+  return ExitStatus::kDone;
+}
+
+// In a script an error ends the shell, for what follows may depend on it; an absent key does not.
+Outcome<ExitStatus> RunScript(Shell& shell) {
+  ExitStatus status = ExitStatus::kDone;
+  std::string line;
+  for (int number = 1; !shell.quit() && std::getline(std::cin, line); ++number) {
+    const auto outcome = shell.Run(line);
+    if (!outcome) {
+      return std::unexpected(Failure(outcome.error().status,
+                                     fmt::format("line {}: {}", number, outcome.error().message)));
+    }
+    if (*outcome == ExitStatus::kAbsent) status = ExitStatus::kAbsent;
+  }
+  return status;
+}
+
+void Greet(Session& session, Cache& cache) {
+  const Stats stats = cache.GetStats();
+  session.out().Line(fmt::format("{}; memory tier of {} under {}. help lists the commands.",
+                                 session.flags().db, CapacityText(stats), stats.policy));
+  // A failure shows again at the first command.
+  static_cast<void>(session.out().Flush());
+}
+
+Outcome<ExitStatus> RunShell(Session& session, const ShellArguments&) {
+  session.set_in_shell();
+  const Access access = session.writable() ? Access::kCreate : Access::kRead;
+  if (isatty(STDIN_FILENO) == 0) {
+    const auto cache = session.Open(access);
+    if (!cache) return std::unexpected(cache.error());
+    Shell shell(session, **cache);
+    return RunScript(shell);
+  }
+  Interrupts interrupts({SIGINT});
+  session.set_interrupts(&interrupts);
+  const auto cache = session.Open(access);
+  if (!cache) return std::unexpected(cache.error());
+  Greet(session, **cache);
+  Shell shell(session, **cache);
+  return Converse(shell, interrupts);
+}
+
+}  // namespace
+
+void AddShell(CLI::App& app, Action& action) {
+  const auto [command, arguments] =
+      AddCommand(app, action, "shell", "Work with a database interactively", RunShell);
+  SetExamples(
+      *command,
+      "Commands: put, get, delete, has, scan as outside; and with the tier alive between\n"
+      "them: stats, policy NAME, capacity SIZE, invalidate, catchup, help, quit. The database\n"
+      "is created if there is none. Lines can be edited and recalled; the history is kept\n"
+      "in $XDG_STATE_HOME/kvtool/history, or ~/.local/state/kvtool/history.\n"
+      "\n"
+      "At a terminal an error is told and the shell goes on. When commands are piped in, the\n"
+      "first error ends it, with that error's exit status; keys that are absent do not, but\n"
+      "make the exit status 1. Lines that begin with # are skipped. With --json, each\n"
+      "command prints one document on one line.\n"
+      "\n"
+      "Examples:\n"
+      "  kvtool --db shop.db --capacity 1GiB shell\n"
+      "  printf 'get user:42\\npolicy lfu\\nstats\\n' | kvtool --db shop.db shell\n");
+}
+
+}  // namespace kvcache::kvtool

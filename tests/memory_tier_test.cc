@@ -1,0 +1,220 @@
+// MemoryTier without store or protocol: room, moving, sweeping, switching.
+#include "tier/memory_tier.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <latch>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "harness.h"
+#include "kvcache/value.h"
+
+namespace kvcache {
+namespace {
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+PolicySpec Spec(std::string_view text) { return *ParsePolicy(text); }
+
+struct Fixture {
+  explicit Fixture(TierOptions options, std::string_view policy = "lru")
+      : tier(options, Spec(policy)) {}
+
+  bool Put(const std::string& key, std::string_view value) {
+    Entry* entry = tier.NewEntry(key, value, false);
+    if (entry == nullptr) return false;
+    const std::uint64_t hash = tier.Hash(key);
+    Shard& shard = tier.ShardOf(hash);
+    bool linked = false;
+    {
+      const std::lock_guard lock(shard.mutex());
+      tier.Drop(shard, hash, key);
+      linked = tier.Link(shard, hash, *entry);
+    }
+    if (!linked) MemoryTier::Detach(*entry);
+    const Value own(entry, entry->value(), false);  // gives the reference up
+    return linked;
+  }
+  std::optional<std::string> Get(const std::string& key) {
+    std::optional<std::string> value;
+    tier.Hit(tier.Hash(key), key, [&](Entry& entry) { value = std::string(entry.value()); });
+    return value;
+  }
+  std::optional<Value> Pin(const std::string& key) {
+    std::optional<Value> value;
+    tier.Hit(tier.Hash(key), key, [&](Entry& entry) {
+      entry.Ref();
+      value = Value(&entry, entry.value(), true);
+    });
+    return value;
+  }
+
+  MemoryTier tier;
+};
+
+std::string ValueFor(const std::string& key, std::size_t size) {
+  std::string value = key + ":";
+  while (value.size() < size) value += static_cast<char>('a' + value.size() % 26);
+  value.resize(size);
+  return value;
+}
+
+TEST_CASE("tier: entries are what was put, or gone; the accounts never exceed the capacity") {
+  for (const char* policy : {"lru", "lfu", "lru-k"}) {
+    CAPTURE(policy);
+    Fixture f({.capacity = 16 * kMiB, .shards = 4}, policy);
+    std::mt19937_64 random(testing::Seed());
+    std::map<std::string, std::size_t> sizes;
+    for (int step = 0; step < 40000; ++step) {
+      // Sizes shift as time goes by: slabs must change their class.
+      const std::size_t typical = step < 15000 ? 100 : step < 28000 ? 1500 : 6000;
+      const std::string key = "key" + std::to_string(random() % 20000);
+      if (random() % 2 == 0) {
+        const std::size_t size = random() % (2 * typical);
+        f.Put(key, ValueFor(key, size));
+        sizes[key] = size;
+      } else if (const auto value = f.Get(key)) {
+        REQUIRE(*value == ValueFor(key, sizes.at(key)));
+      }
+      if (step % 1000 == 999) {
+        const Stats stats = f.tier.GetStats();
+        // Two slabs: what one insertion may have been given before it saw the tables grow.
+        REQUIRE(stats.memory_bytes <= 16 * kMiB + 2 * SlabAllocator::kSlabBytes);
+        REQUIRE(stats.pinned_bytes == 0);
+      }
+    }
+    const Stats stats = f.tier.GetStats();
+    CHECK(stats.total.bytes > 16 * kMiB * 8 / 10);  // after sizes shifted twice
+    CHECK(stats.total.evictions > 1000);
+  }
+}
+
+TEST_CASE("tier: pinned entries survive eviction, moving and the tier itself, and are counted") {
+  std::vector<std::pair<std::string, Value>> pinned;
+  {
+    Fixture f({.capacity = 2 * kMiB, .shards = 2});
+    for (int i = 0; i < 20000; ++i) {
+      const std::string key = "key" + std::to_string(i);
+      REQUIRE(f.Put(key, ValueFor(key, i < 10000 ? 200 : 3000)));
+      if (i % 100 == 0) {
+        auto value = f.Pin(key);
+        REQUIRE(value.has_value());
+        pinned.emplace_back(key, *std::move(value));
+      }
+    }
+    const Stats stats = f.tier.GetStats();
+    CHECK(stats.pinned_bytes > 100 * 200);
+    CHECK(stats.memory_bytes <= 2 * kMiB + stats.pinned_bytes + 2 * SlabAllocator::kSlabBytes);
+  }
+  for (const auto& [key, value] : pinned) REQUIRE(value.view() == ValueFor(key, value.size()));
+  CHECK(pinned.size() == 200);
+}
+
+TEST_CASE("tier: when Values go, their bytes are no longer pinned") {
+  Fixture f({.capacity = kMiB, .shards = 1});
+  f.Put("a", ValueFor("a", 1000));
+  auto value = f.Pin("a");
+  CHECK(f.tier.GetStats().pinned_bytes == 0);
+  f.tier.SetCapacity(0);
+  CHECK(f.tier.GetStats().pinned_bytes >= 1000);
+  CHECK(f.tier.GetStats().total.entries == 0);
+  value.reset();
+  CHECK(f.tier.GetStats().pinned_bytes == 0);
+}
+
+TEST_CASE("tier: SetCapacity gives memory back by evicting and moving, and keeps the hottest") {
+  Fixture f({.capacity = 8 * kMiB, .shards = 2});
+  for (int i = 0; i < 20000; ++i) f.Put(std::to_string(i), ValueFor(std::to_string(i), 300));
+  const std::uint64_t before = f.tier.GetStats().total.entries;
+  f.tier.SetCapacity(4 * kMiB);
+  Stats stats = f.tier.GetStats();
+  CHECK(stats.memory_bytes <= 4 * kMiB);
+  CHECK(stats.total.entries > before * 4 / 10);
+  for (int i = 19000; i < 20000; ++i) REQUIRE(f.Get(std::to_string(i)).has_value());
+  f.tier.SetCapacity(0);
+  stats = f.tier.GetStats();
+  CHECK(stats.total.entries == 0);
+  CHECK(stats.total.bytes == 0);
+  CHECK_FALSE(f.Put("x", "y"));
+  f.tier.SetCapacity(kMiB);
+  CHECK(f.Put("x", "y"));
+}
+
+TEST_CASE("tier: a capacity in entries is kept exactly") {
+  Fixture f({.capacity_entries = 1000, .shards = 4});
+  for (int i = 0; i < 5000; ++i) f.Put(std::to_string(i), "value");
+  CHECK(f.tier.GetStats().total.entries == 1000);
+  f.tier.SetCapacityEntries(10);
+  CHECK(f.tier.GetStats().total.entries == 10);
+  f.tier.SetCapacityEntries(2);  // fewer than shards: some hold none
+  for (int i = 0; i < 100; ++i) f.Put(std::to_string(i), "value");
+  CHECK(f.tier.GetStats().total.entries == 2);
+}
+
+TEST_CASE("tier: Sweep drops what is in scope and nothing else") {
+  Fixture f({.capacity = 8 * kMiB, .shards = 4});
+  for (int i = 0; i < 10000; ++i) f.Put(std::to_string(i), "value");
+  f.tier.Sweep([](std::string_view key) { return key.ends_with('7'); });
+  for (int i = 0; i < 10000; ++i) {
+    REQUIRE(f.Get(std::to_string(i)).has_value() == (i % 10 != 7));
+  }
+  CHECK(f.tier.GetStats().total.invalidations == 1000);
+}
+
+TEST_CASE("tier: SetPolicy keeps the contents, coldest first") {
+  Fixture f({.capacity_entries = 100, .shards = 1, .exact_policy = true});
+  for (int i = 0; i < 100; ++i) f.Put(std::to_string(i), "value");
+  for (int i = 0; i < 50; ++i) f.Get(std::to_string(i));  // 50 .. 99 are now the coldest
+  for (const char* policy : {"lfu", "lru-k:k=3", "lru"}) {
+    f.tier.SetPolicy(Spec(policy));
+    CHECK(f.tier.GetStats().policy == Spec(policy).ToString());
+    REQUIRE(f.tier.GetStats().total.entries == 100);
+  }
+  for (int i = 0; i < 50; ++i) f.Put("new" + std::to_string(i), "value");
+  for (int i = 0; i < 50; ++i) REQUIRE(f.Get(std::to_string(i)).has_value());
+  for (int i = 50; i < 100; ++i) REQUIRE_FALSE(f.Get(std::to_string(i)).has_value());
+}
+
+TEST_CASE("tier: threads hit, put, drop, move and switch at once and see only whole values") {
+  Fixture f({.capacity = kMiB, .shards = 2});
+  constexpr int kThreads = 4;
+  constexpr unsigned kSteps = 15000;
+  std::atomic<int> wrong{0};
+  std::latch start(kThreads);
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937_64 random(testing::Seed() + static_cast<std::uint64_t>(t));
+      const char* policies[] = {"lru", "lfu", "lru-k:k=2", "lru-k:k=3"};
+      start.arrive_and_wait();
+      for (unsigned step = 0; step < kSteps; ++step) {
+        const std::string key = "key" + std::to_string(random() % 3000);
+        if (random() % 3 == 0) {
+          f.Put(key, ValueFor(key, random() % 3 == 0 ? 4000 : 120));
+        } else if (const auto value = f.Pin(key)) {
+          if (value->view() != ValueFor(key, value->size())) ++wrong;
+        }
+        if (t == 0 && step % 1500 == 0) f.tier.SetPolicy(Spec(policies[step / 1500 % 4]));
+        if (t == 1 && step % 1000 == 0) f.tier.SetCapacity((step / 1000 % 3 + 1) * kMiB / 2);
+        if (t == 2 && step % 1000 == 0) {
+          f.tier.Sweep([](std::string_view swept) { return swept.ends_with('3'); });
+        }
+      }
+    });
+  }
+  threads.clear();
+  CHECK(wrong == 0);
+  f.tier.SetCapacity(0);
+  const Stats stats = f.tier.GetStats();
+  CHECK(stats.total.entries == 0);
+  CHECK(stats.total.bytes == 0);
+  CHECK(stats.pinned_bytes == 0);
+}
+
+}  // namespace
+}  // namespace kvcache

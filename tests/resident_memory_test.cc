@@ -1,0 +1,158 @@
+// Capacity is real memory: what the process grows by in resident size.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness.h"
+#include "kvcache/cache.h"
+#include "support/sanitizers.h"
+
+namespace kvcache {
+namespace {
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+// Has every key, of a size that the key's number chooses.
+class EndlessStore : public Store {
+ public:
+  using SizeOf = std::function<std::size_t(std::uint64_t number)>;
+  explicit EndlessStore(SizeOf size_of) : size_of_(std::move(size_of)), bytes_(200000, 'x') {}
+
+  Result<bool> Get(std::string_view key, const Receiver& receive) override {
+    receive(std::string_view(bytes_).substr(0, size_of_(std::stoull(std::string(key)))));
+    return true;
+  }
+  Result<void> Write(const Batch&, const WriteOptions&) override { return {}; }
+  Result<void> Scan(const ScanOptions&, const ScanVisitor&) override { return {}; }
+
+ private:
+  const SizeOf size_of_;
+  const std::string bytes_;
+};
+
+std::uint64_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  statm >> size >> resident;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+// Reads keys 0 .. reads - 1; the growth in resident bytes, and the accounts.
+struct Growth {
+  std::int64_t resident = 0;
+  Stats stats;
+};
+Growth Fill(std::uint64_t capacity, const char* policy, const EndlessStore::SizeOf& size_of,
+            std::uint64_t reads) {
+  auto store = std::make_unique<EndlessStore>(size_of);
+  std::string value;
+  value.reserve(200000);
+  const std::uint64_t before = ResidentBytes();
+  auto cache = *Cache::Open({.capacity = capacity, .policy = policy}, std::move(store));
+  for (std::uint64_t i = 0; i < reads; ++i) {
+    std::string key = std::to_string(i);
+    key.insert(0, 16 - key.size(), '0');
+    REQUIRE(cache->Get(key, value).value());
+  }
+  return {
+      .resident = static_cast<std::int64_t>(ResidentBytes()) - static_cast<std::int64_t>(before),
+      .stats = cache->GetStats()};
+}
+
+// In a process of its own, so that what other cases left in the heap does not count.
+void InChild(const std::function<void()>& body) {
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    body();
+    _exit(doctest::getContextOptions() == nullptr ? 1 : 0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+}
+
+struct Bounds {
+  double least_used;  // parts of the capacity
+  double most_over;
+};
+
+void CheckGrowth(std::uint64_t capacity, const char* policy, const EndlessStore::SizeOf& size_of,
+                 std::uint64_t reads, Bounds bounds) {
+  const std::int64_t fixed =
+      Fill(0, policy, size_of, std::min<std::uint64_t>(reads, 1000)).resident;
+  const Growth growth = Fill(capacity, policy, size_of, reads);
+  const auto limit = static_cast<double>(capacity);
+  const double slack = std::max(limit * bounds.most_over, 2.0 * kMiB);
+  const auto grown = static_cast<double>(growth.resident - fixed);
+  const bool fits = grown <= limit + slack;
+  const bool used = static_cast<double>(growth.stats.memory_bytes) >= limit * bounds.least_used &&
+                    grown >= limit * bounds.least_used - 2.0 * kMiB;
+  if (!fits || !used || growth.stats.total.evictions == 0) {
+    MESSAGE("grew by " << grown / limit << " of the capacity, accounts say "
+                       << static_cast<double>(growth.stats.memory_bytes) / limit);
+    _exit(1);
+  }
+}
+
+TEST_CASE("resident memory grows by the capacity set") {
+  if (testing::kSanitized) return testing::Skip("sanitizers keep freed memory resident");
+  for (const std::uint64_t capacity : {16 * kMiB, 64 * kMiB}) {
+    for (const std::size_t size : {10U, 100U, 1024U, 102400U}) {
+      for (const char* policy : {"lru", "lfu", "lru-k"}) {
+        CAPTURE(capacity);
+        CAPTURE(size);
+        CAPTURE(policy);
+        InChild([&] {
+          CheckGrowth(capacity, policy, [size](std::uint64_t) { return size; },
+                      2 * capacity / (size + 40), {.least_used = 0.9, .most_over = 0.05});
+        });
+      }
+    }
+  }
+}
+
+TEST_CASE("resident memory grows by the capacity set, for mixed sizes and after sizes shift") {
+  if (testing::kSanitized) return testing::Skip("sanitizers keep freed memory resident");
+  constexpr std::size_t kSizes[] = {10, 100, 1024, 102400};
+  const EndlessStore::SizeOf mixed = [&](std::uint64_t n) {
+    const std::uint64_t draw = n * 0x9e3779b97f4a7c15 >> 32;
+    return kSizes[draw % 100 == 0 ? 3 : draw % 3];
+  };
+  const EndlessStore::SizeOf shifting = [&](std::uint64_t n) { return kSizes[n / 60000 % 3]; };
+  for (const std::uint64_t capacity : {16 * kMiB, 64 * kMiB}) {
+    CAPTURE(capacity);
+    InChild([&] {
+      CheckGrowth(capacity, "lru", mixed, capacity / 200, {.least_used = 0.9, .most_over = 0.1});
+    });
+    InChild([&] {
+      CheckGrowth(capacity, "lru-k", shifting, 540000, {.least_used = 0.8, .most_over = 0.1});
+    });
+  }
+}
+
+TEST_CASE("resident memory shrinks when the capacity does") {
+  if (testing::kSanitized) return testing::Skip("sanitizers keep freed memory resident");
+  InChild([] {
+    const std::uint64_t before = ResidentBytes();
+    auto cache = *Cache::Open({.capacity = 64 * kMiB},
+                              std::make_unique<EndlessStore>([](std::uint64_t) { return 300; }));
+    std::string value;
+    for (int i = 0; i < 300000; ++i) (void)cache->Get(std::to_string(i), value);
+    if (ResidentBytes() - before < 60 * kMiB) _exit(1);
+    (void)cache->SetCapacity(16 * kMiB);
+    if (ResidentBytes() - before > 19 * kMiB) _exit(2);
+  });
+}
+
+}  // namespace
+}  // namespace kvcache

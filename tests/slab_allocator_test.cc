@@ -1,0 +1,135 @@
+// SlabAllocator: alignment, accounts, and giving memory back.
+#include "tier/slab_allocator.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <random>
+#include <vector>
+
+#include "harness.h"
+#include "tier/entry.h"
+
+namespace kvcache {
+namespace {
+
+struct Owner {
+  explicit Owner(std::size_t alignment, std::uint64_t limit = std::uint64_t{1} << 40)
+      : slabs(*new SlabAllocator(alignment)) {
+    slabs.set_limit(limit);
+  }
+  ~Owner() { slabs.RemoveUser(); }
+  SlabAllocator& slabs;
+};
+
+TEST_CASE("slabs: blocks of every size are aligned, apart from each other, and as large as asked") {
+  for (const std::size_t alignment : {16U, 64U}) {
+    CAPTURE(alignment);
+    Owner owner(alignment);
+    std::mt19937_64 random(testing::Seed());
+    std::map<char*, std::size_t> blocks;
+    for (int step = 0; step < 20000; ++step) {
+      if (!blocks.empty() && random() % 3 == 0) {
+        auto block = blocks.lower_bound(reinterpret_cast<char*>(random()));
+        if (block == blocks.end()) block = blocks.begin();
+        SlabAllocator::Free(block->first);
+        blocks.erase(block);
+        continue;
+      }
+      const std::size_t size = sizeof(Entry) + random() % (random() % 20 == 0 ? 200000 : 3000);
+      auto* block = static_cast<char*>(owner.slabs.Allocate(size));
+      REQUIRE(block != nullptr);
+      REQUIRE((reinterpret_cast<std::uintptr_t>(block) + sizeof(Entry)) % alignment == 0);
+      REQUIRE(owner.slabs.ChargeFor(size) >= size);
+      std::memset(block, 0x5a, size - 1);
+      const auto next = blocks.lower_bound(block);
+      REQUIRE((next == blocks.end() || next->first >= block + size));
+      REQUIRE(
+          (next == blocks.begin() || std::prev(next)->first + std::prev(next)->second <= block));
+      blocks.emplace(block, size);
+    }
+    for (const auto& [block, size] : blocks) SlabAllocator::Free(block);
+  }
+}
+
+TEST_CASE("slabs: rounding costs at most a sixteenth up to 4 KiB, and a page beyond 16 KiB") {
+  Owner owner(16);
+  for (std::size_t size = 256; size < 4096; size += 7) {
+    REQUIRE(owner.slabs.ChargeFor(size) <= size + size / 15 + 16);
+  }
+  for (std::size_t size = 20000; size < 300000; size += 1111) {
+    REQUIRE(owner.slabs.ChargeFor(size) < size + 4096 + 128);
+  }
+}
+
+TEST_CASE("slabs: the limit holds, and overhead counts against it") {
+  constexpr std::uint64_t kLimit = 16 * SlabAllocator::kSlabBytes;
+  Owner owner(16, kLimit);
+  owner.slabs.AddOverhead(3 * SlabAllocator::kSlabBytes);
+  std::vector<void*> blocks;
+  while (void* block = owner.slabs.Allocate(1000)) blocks.push_back(block);
+  CHECK(owner.slabs.used() == kLimit);
+  CHECK_FALSE(owner.slabs.HasRoomFor(1000));
+  CHECK(owner.slabs.Allocate(100000) == nullptr);
+  SlabAllocator::Free(blocks.back());
+  blocks.pop_back();
+  void* again = owner.slabs.Allocate(1000);
+  CHECK(again != nullptr);
+  blocks.push_back(again);
+  // What Values hold of entries that left extends the limit.
+  owner.slabs.AddPinned(SlabAllocator::kSlabBytes);
+  void* more = owner.slabs.Allocate(1000);
+  CHECK(more != nullptr);
+  blocks.push_back(more);
+  for (void* block : blocks) SlabAllocator::Free(block);
+}
+
+TEST_CASE("slabs: empty slabs and freed page runs go back to the system, but a class's last slab") {
+  Owner owner(16);
+  std::vector<void*> blocks;
+  for (int i = 0; i < 5000; ++i) blocks.push_back(owner.slabs.Allocate(500));
+  void* run = owner.slabs.Allocate(1 << 20);
+  CHECK(owner.slabs.used() > 5000 * 500 + (1 << 20));
+  SlabAllocator::Free(run);
+  for (void* block : blocks) SlabAllocator::Free(block);
+  CHECK(owner.slabs.used() == SlabAllocator::kSlabBytes);
+  // It is handed over when another class wants memory.
+  const auto empty = owner.slabs.TakeSparseSlab();
+  REQUIRE(empty.slab != nullptr);
+  CHECK(empty.blocks.empty());
+  CHECK(owner.slabs.ReturnSlab(empty.slab));
+  CHECK(owner.slabs.used() == 0);
+  CHECK(owner.slabs.TakeSparseSlab().slab == nullptr);
+}
+
+TEST_CASE("slabs: a sparse slab is withdrawn from use until it is returned") {
+  Owner owner(16);
+  std::vector<void*> blocks;
+  for (int i = 0; i < 400; ++i) blocks.push_back(owner.slabs.Allocate(1000));
+  // Every other one goes: more than a slab's worth of free blocks.
+  std::vector<void*> kept;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    if (i % 2 == 0) {
+      SlabAllocator::Free(blocks[i]);
+    } else {
+      kept.push_back(blocks[i]);
+    }
+  }
+  const auto sparse = owner.slabs.TakeSparseSlab();
+  REQUIRE(sparse.slab != nullptr);
+  CHECK(sparse.blocks.size() > 10);
+  for (int i = 0; i < 20; ++i) {
+    void* block = owner.slabs.Allocate(1000);
+    kept.push_back(block);
+    CHECK(std::ranges::find(sparse.blocks, block) == sparse.blocks.end());
+  }
+  CHECK_FALSE(owner.slabs.ReturnSlab(sparse.slab));  // half of it is still in use
+  for (void* block : kept) SlabAllocator::Free(block);
+  CHECK(owner.slabs.used() == SlabAllocator::kSlabBytes);
+}
+
+}  // namespace
+}  // namespace kvcache

@@ -1,0 +1,123 @@
+// A store that fails when a test wants it to.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kvcache/store.h"
+
+namespace kvcache::testing {
+
+enum class Fault {
+  kError,             // fails and has had no effect
+  kErrorAfterEffect,  // a write that has taken effect and yet reports an error
+  kException,         // throws std::runtime_error, having had no effect
+  kBadAlloc,          // throws std::bad_alloc, having had no effect
+};
+
+class FailingStore final : public Store {
+ public:
+  explicit FailingStore(std::unique_ptr<Store> inner) : inner_(std::move(inner)) {}
+
+  // The next Get or MultiGet (all its keys), Write or Scan fails.
+  void FailNextRead(Fault fault = Fault::kError) { Set(read_fault_, fault); }
+  void FailNextWrite(Fault fault = Fault::kError) { Set(write_fault_, fault); }
+  void FailNextScan(Fault fault = Fault::kError) { Set(scan_fault_, fault); }
+
+  // From now on every call fails with this probability.
+  void FailRandomly(std::uint64_t seed, double probability) {
+    const std::lock_guard lock(mutex_);
+    random_.seed(seed);
+    probability_ = probability;
+  }
+
+  // Calls failed so far.
+  std::uint64_t faults() {
+    const std::lock_guard lock(mutex_);
+    return faults_;
+  }
+  // Whether the latest Write reached the inner store.
+  bool last_write_took_effect() {
+    const std::lock_guard lock(mutex_);
+    return last_write_took_effect_;
+  }
+
+  Result<bool> Get(std::string_view key, const Receiver& receive) override {
+    if (const auto fault = Take(read_fault_)) return Failed(*fault);
+    return inner_->Get(key, receive);
+  }
+
+  std::vector<Result<bool>> MultiGet(std::span<const std::string_view> keys,
+                                     const IndexedReceiver& receive) override {
+    if (const auto fault = Take(read_fault_)) {
+      return std::vector<Result<bool>>(keys.size(), Failed(*fault));
+    }
+    return inner_->MultiGet(keys, receive);
+  }
+
+  Result<void> Write(const Batch& batch, const WriteOptions& options) override {
+    const auto fault = Take(write_fault_);
+    const bool effect = !fault || *fault == Fault::kErrorAfterEffect;
+    {
+      const std::lock_guard lock(mutex_);
+      last_write_took_effect_ = effect;
+    }
+    if (!effect) return Failed(*fault);
+    Result<void> result = inner_->Write(batch, options);
+    if (fault) return Failed(*fault);
+    return result;
+  }
+
+  Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) override {
+    if (const auto fault = Take(scan_fault_)) return Failed(*fault);
+    return inner_->Scan(options, visit);
+  }
+
+  int Compare(std::string_view a, std::string_view b) const override {
+    return inner_->Compare(a, b);
+  }
+
+ private:
+  void Set(std::optional<Fault>& fault, Fault value) {
+    const std::lock_guard lock(mutex_);
+    fault = value;
+  }
+
+  std::optional<Fault> Take(std::optional<Fault>& next) {
+    const std::lock_guard lock(mutex_);
+    auto fault = std::exchange(next, std::nullopt);
+    if (!fault && probability_ > 0 && std::bernoulli_distribution(probability_)(random_)) {
+      constexpr Fault kFaults[] = {Fault::kError, Fault::kErrorAfterEffect, Fault::kException};
+      fault = kFaults[random_() % 3];
+    }
+    if (fault) ++faults_;
+    return fault;
+  }
+
+  static std::unexpected<Error> Failed(Fault fault) {
+    if (fault == Fault::kException) throw std::runtime_error("thrown by the store");
+    if (fault == Fault::kBadAlloc) throw std::bad_alloc();
+    return Fail(ErrorCode::kIoError, "injected");
+  }
+
+  const std::unique_ptr<Store> inner_;
+  std::mutex mutex_;
+  std::optional<Fault> read_fault_;
+  std::optional<Fault> write_fault_;
+  std::optional<Fault> scan_fault_;
+  std::mt19937_64 random_;
+  double probability_ = 0;
+  std::uint64_t faults_ = 0;
+  bool last_write_took_effect_ = true;
+};
+
+}  // namespace kvcache::testing
