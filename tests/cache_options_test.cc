@@ -120,7 +120,7 @@ TEST_CASE("policy strings of a hostile user are refused in one line") {
                                           "lru-k:k==2",
                                           "lfu:lru",
                                           "lru\n",
-                                          "lru\0",
+
                                           "nope\nnope",
                                           "\x1b[31mred",
                                           "\xff\xfe",
@@ -134,7 +134,6 @@ TEST_CASE("policy strings of a hostile user are refused in one line") {
   auto cache = Cache::Open(Options(), MakeMemoryStore());
   REQUIRE(cache);
   for (const std::string& spec : specs) {
-    if (spec == "lru") continue;  // "lru\0" as a literal ends at its zero
     CAPTURE(spec.substr(0, 40));
     CheckRefused((*cache)->SetPolicy(spec), "");
     CHECK((*cache)->GetStats().policy == "lru");

@@ -10,7 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "harness.h"
 #include "kvcache/memory_store.h"
+#include "kvcache/policy.h"
+#include "support/every_key_store.h"
+#include "support/random_trace.h"
 #include "support/scene.h"
 #include "support/text.h"
 
@@ -275,6 +279,41 @@ TEST_CASE("an eviction takes the least recently used, which Contains does not ch
   CHECK(Look(*cache, "c") == "v, hit");
   CHECK(Look(*cache, "a") == "v, read");
   CHECK(cache->GetStats().total.evictions == 2);
+}
+
+// Of the hottest thousand entries, those lost when a long phase of nothing but hits, in which no
+// eviction repairs the order, is followed by as many new keys as half the tier.
+int LostHotEntries(const std::string& policy, bool exact) {
+  constexpr std::uint32_t kEntries = 20'000;
+  constexpr std::uint32_t kHot = 1000;
+  Options options;
+  options.policy = policy;
+  options.capacity_entries = kEntries;
+  options.shards = 1;
+  options.exact_policy = exact;
+  const auto cache = Cache::Open(options, std::make_unique<EveryKeyStore>());
+  REQUIRE_MESSAGE(cache, Text(cache.error()));
+  std::string value;
+  const auto request = [&](std::uint32_t key) {
+    if (!(*cache)->Get(std::to_string(key), value)) FAIL("a read failed");
+  };
+  for (std::uint32_t key = 0; key < kEntries; ++key) request(key);
+  Random random(Seed());
+  const Zipf zipf(kEntries, 0.99);
+  for (std::uint32_t i = 0; i < 20 * kEntries; ++i) request(zipf(random));
+  for (std::uint32_t key = kEntries; key < kEntries * 3 / 2; ++key) request(key);
+  const std::uint64_t hits = (*cache)->GetStats().total.hits;
+  for (std::uint32_t key = 0; key < kHot; ++key) request(key);
+  return static_cast<int>(kHot - ((*cache)->GetStats().total.hits - hits));
+}
+
+TEST_CASE("a phase of hits alone does not cost the hottest entries their place") {
+  for (const PolicyInfo& policy : RegisteredPolicies()) {
+    CAPTURE(policy.name);
+    const int exact = LostHotEntries(policy.name, true);
+    const int bounded = LostHotEntries(policy.name, false);
+    CHECK(bounded <= exact + 5);
+  }
 }
 
 }  // namespace

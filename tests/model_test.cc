@@ -37,7 +37,7 @@ class Run {
     REQUIRE_MESSAGE(cache, Text(cache.error()));
     cache_ = *std::move(cache);
     for (const PolicyInfo& info : RegisteredPolicies()) policies_.push_back(info.name);
-    policies_.push_back("lru-k:k=3,history=0");
+    policies_.emplace_back("lru-k:k=3,history=0");
   }
 
   // Makes one random call. Returns where cache and model disagree, empty when they do not.
@@ -296,8 +296,9 @@ class Run {
     const std::uint32_t what = Below(random_, 3);
     Result<void> result;
     if (what == 0) result = cache_->SetPolicy(policies_[Below(random_, policies_.size())]);
-    if (what == 1)
+    if (what == 1) {
       result = cache_->SetCapacity(Below(random_, 4) == 0 ? 0 : Below(random_, 1 << 22));
+    }
     if (what == 2) result = cache_->SetCapacityEntries(Below(random_, 200));
     return Text(result) == "ok" ? "" : Text(result);
   }

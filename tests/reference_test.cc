@@ -24,7 +24,7 @@ namespace {
 
 // Names of the table, and how users write the same.
 const std::map<std::string, std::string>& Specs() {
-  static const std::map<std::string, std::string> specs = {
+  static const std::map<std::string, std::string> kSpecs = {
       {"lru", "lru"},
       {"lfu", "lfu"},
       {"lru-2 history=none", "lru-k:k=2,history=0"},
@@ -32,7 +32,7 @@ const std::map<std::string, std::string>& Specs() {
       {"lru-2 history=unbounded", "lru-k:k=2,history=1e9"},
       {"lru-3 history=unbounded", "lru-k:k=3,history=1e9"},
   };
-  return specs;
+  return kSpecs;
 }
 
 // The rows to check, by trace; of one trace alone when the environment's KVCACHE_TRACE names it.

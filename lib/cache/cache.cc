@@ -40,7 +40,8 @@ Protocol::Protocol(const Options& options, const PolicySpec& policy, std::unique
       tier_(TierOptionsOf(options), policy),
       lanes_(std::make_unique<Lane[]>(tier_.shards())) {}
 
-Stats Protocol::GetStats() const {
+Stats Protocol::GetStats() {
+  tier_.Collect();  // so that what nobody holds any more is not shown
   Stats stats = tier_.GetStats();
   for (std::size_t i = 0; i < tier_.shards(); ++i) {
     const std::lock_guard lock(tier_.shard(i).mutex());

@@ -9,13 +9,14 @@
 
 namespace kvcache {
 
-// What `call` returns; Error{kInternal} when it throws. R is a Result.
+// What `call` returns; Error{kInternal} when it throws anything but std::bad_alloc, which passes. R
+// is a Result.
 template <class R, class F>
 R Guarded(F&& call) {
   try {
     return call();
   } catch (const std::bad_alloc&) {
-    return Fail(ErrorCode::kInternal, "out of memory");
+    throw;
   } catch (const std::exception& exception) {
     return Fail(ErrorCode::kInternal, std::string("exception: ") + exception.what());
   } catch (...) {

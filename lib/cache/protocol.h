@@ -43,7 +43,7 @@ class Protocol {
   void Invalidate(std::string_view key);
   void Invalidate(const Scope& scope);
 
-  Stats GetStats() const;
+  Stats GetStats();
 
   MemoryTier& tier() { return tier_; }
   Store& store() { return *store_; }
@@ -67,6 +67,11 @@ class Protocol {
     std::optional<Error> error = std::nullopt;
   };
 
+  struct StoreRead {
+    std::uint64_t nanoseconds = 0;
+    bool out_of_memory = false;
+  };
+
   // An answer found under the lock, or a fetch to be made.
   using Missed = std::variant<std::optional<Value>, Fetch>;
 
@@ -76,7 +81,9 @@ class Protocol {
 
   Missed Miss(HashedKey key);
   Result<std::optional<Value>> Resolve(Fetch& fetch);
-  std::uint64_t ReadStore(std::span<Fetch*> fetches);
+  StoreRead ReadStore(std::span<Fetch*> fetches);
+  void GetFromStore(Fetch& fetch);
+  void MultiGetFromStore(std::span<Fetch*> fetches);
   void Receive(Fetch& fetch, std::string_view value);
   Result<std::optional<Value>> Finish(Fetch& fetch, std::uint64_t nanoseconds);
   void FetchMissing(std::span<const HashedKey> keys, std::span<const std::size_t> missing,
@@ -85,6 +92,9 @@ class Protocol {
   Result<std::optional<Value>> Compute(std::string_view key,
                                        const std::function<Result<std::string>()>& compute,
                                        const WriteOptions& options);
+  Result<std::optional<Value>> ComputeAndPublish(
+      Load& computation, const std::function<Result<std::string>()>& compute,
+      const WriteOptions& options);
   Result<void> WriteStore(const std::function<Result<void>()>& commit);
 
   const bool cache_absent_;

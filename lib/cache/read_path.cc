@@ -1,6 +1,7 @@
 // Get, MultiGet, Contains, GetOrCompute: hit, or miss and load.
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "cache/guarded.h"
@@ -67,37 +68,49 @@ Protocol::Missed Protocol::Miss(HashedKey key) {
 Result<std::optional<Value>> Protocol::Resolve(Fetch& fetch) {
   if (fetch.reading.role == InFlight::Role::kJoins) return fetch.reading.load->Wait();
   Fetch* one = &fetch;
-  const std::uint64_t nanoseconds = ReadStore({&one, 1});
-  return Finish(fetch, nanoseconds);
+  const StoreRead read = ReadStore({&one, 1});
+  auto result = Finish(fetch, read.nanoseconds);
+  if (read.out_of_memory) throw std::bad_alloc();
+  return result;
 }
 
-// Fills in what the store has; returns how long that took.
-std::uint64_t Protocol::ReadStore(std::span<Fetch*> fetches) {
+// Fills in what the store has. Running out of memory is an error like others, to be thrown on when
+// all who wait have been told.
+Protocol::StoreRead Protocol::ReadStore(std::span<Fetch*> fetches) {
+  StoreRead read;
   const auto begin = std::chrono::steady_clock::now();
-  if (fetches.size() == 1) {
-    Fetch& fetch = *fetches[0];
-    const auto found = Guarded<Result<bool>>([&] {
-      return store_->Get(fetch.key.key, [&](std::string_view value) { Receive(fetch, value); });
-    });
-    if (!found) fetch.error = found.error();
-  } else {
-    std::vector<std::string_view> keys;
-    for (const Fetch* fetch : fetches) keys.push_back(fetch->key.key);
-    using Answers = Result<std::vector<Result<bool>>>;
-    const auto found = Guarded<Answers>([&] {
-      return store_->MultiGet(
-          keys, [&](std::size_t i, std::string_view value) { Receive(*fetches[i], value); });
-    });
-    for (std::size_t i = 0; i < fetches.size(); ++i) {
-      if (!found) {
-        fetches[i]->error = found.error();
-      } else if (!(*found)[i]) {
-        fetches[i]->error = (*found)[i].error();
-      }
+  try {
+    fetches.size() == 1 ? GetFromStore(*fetches[0]) : MultiGetFromStore(fetches);
+  } catch (const std::bad_alloc&) {
+    read.out_of_memory = true;
+    for (Fetch* fetch : fetches) fetch->error = Error{ErrorCode::kInternal, "out of memory"};
+  }
+  read.nanoseconds = static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
+  return read;
+}
+
+void Protocol::GetFromStore(Fetch& fetch) {
+  const auto found = Guarded<Result<bool>>([&] {
+    return store_->Get(fetch.key.key, [&](std::string_view value) { Receive(fetch, value); });
+  });
+  if (!found) fetch.error = found.error();
+}
+
+void Protocol::MultiGetFromStore(std::span<Fetch*> fetches) {
+  std::vector<std::string_view> keys;
+  for (const Fetch* fetch : fetches) keys.push_back(fetch->key.key);
+  const auto found = Guarded<Result<std::vector<Result<bool>>>>([&] {
+    return store_->MultiGet(
+        keys, [&](std::size_t i, std::string_view value) { Receive(*fetches[i], value); });
+  });
+  for (std::size_t i = 0; i < fetches.size(); ++i) {
+    if (!found) {
+      fetches[i]->error = found.error();
+    } else if (!(*found)[i]) {
+      fetches[i]->error = (*found)[i].error();
     }
   }
-  return static_cast<std::uint64_t>(
-      std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
 }
 
 void Protocol::Receive(Fetch& fetch, std::string_view value) {
@@ -194,11 +207,13 @@ void Protocol::FetchMissing(std::span<const HashedKey> keys, std::span<const std
   for (Fetch& fetch : fetches) {
     if (fetch.reading.role != InFlight::Role::kJoins) own.push_back(&fetch);
   }
-  std::uint64_t nanoseconds = own.empty() ? 0 : ReadStore(own);
+  StoreRead read;
+  if (!own.empty()) read = ReadStore(own);
   for (std::size_t i = 0; i < fetches.size(); ++i) {
     if (fetches[i].reading.role == InFlight::Role::kJoins) continue;
-    results[asked_by[i]] = Finish(fetches[i], std::exchange(nanoseconds, 0));
+    results[asked_by[i]] = Finish(fetches[i], std::exchange(read.nanoseconds, 0));
   }
+  if (read.out_of_memory) throw std::bad_alloc();
   for (std::size_t i = 0; i < fetches.size(); ++i) {
     if (fetches[i].reading.role != InFlight::Role::kJoins) continue;
     results[asked_by[i]] = fetches[i].reading.load->Wait();
@@ -239,16 +254,31 @@ Result<Value> Protocol::GetOrCompute(std::string_view key,
     if (mine) slot = std::make_shared<Load>(Hashed(key));
     computation = slot;
   }
-  auto result = mine ? Compute(key, compute, options) : computation->Wait();
-  if (mine) {
-    {
-      const std::lock_guard lock(computing_mutex_);
-      computing_.erase(std::string(key));
-    }
-    computation->Publish(result);
-  }
+  auto result = mine ? ComputeAndPublish(*computation, compute, options) : computation->Wait();
   if (!result) return std::unexpected(std::move(result.error()));
   return **std::move(result);
+}
+
+Result<std::optional<Value>> Protocol::ComputeAndPublish(
+    Load& computation, const std::function<Result<std::string>()>& compute,
+    const WriteOptions& options) {
+  const std::string key(computation.key().key);
+  Result<std::optional<Value>> result = Fail(ErrorCode::kInternal, "out of memory");
+  const auto publish = [&] {
+    {
+      const std::lock_guard lock(computing_mutex_);
+      computing_.erase(key);
+    }
+    computation.Publish(result);
+  };
+  try {
+    result = Compute(key, compute, options);
+  } catch (const std::bad_alloc&) {
+    publish();
+    throw;
+  }
+  publish();
+  return result;
 }
 
 // Always a value or an error. Whoever computed the key before us has written it by now: look again.

@@ -29,10 +29,11 @@
 namespace kvcache {
 
 // Rows of K times for nodes that cannot hold them themselves. Rows stay where they are, so hits
-// read and write them without a lock; giving out and taking back need one.
+// read and write them without a lock; giving out and taking back need one. A row knows its node: a
+// hit may come with any mark.
 class TimeRows {
  public:
-  explicit TimeRows(std::size_t k) : k_(k) {}
+  explicit TimeRows(std::size_t k) : stride_(1 + k) {}
   ~TimeRows() {
     for (std::size_t chunk = 0; chunk < kChunks; ++chunk) {
       if (chunks_[chunk] != nullptr) UnmapPages(chunks_[chunk], ChunkBytes(chunk));
@@ -41,37 +42,42 @@ class TimeRows {
   TimeRows(const TimeRows&) = delete;
   TimeRows& operator=(const TimeRows&) = delete;
 
-  std::uint32_t Take() {
+  // The number of a row for the node.
+  std::uint32_t Take(const PolicyNode& node) {
+    std::uint32_t row = count_;
     if (free_.size() > 0) {
-      const std::uint32_t row = free_.back();
+      row = free_.back();
       free_.pop_back();
-      return row;
+    } else {
+      EnsureChunk(ChunkOf(row));
+      ++count_;
     }
-    const std::size_t chunk = ChunkOf(count_);
-    if (chunks_[chunk] == nullptr) {
-      auto* pages = static_cast<Time*>(MapPages(ChunkBytes(chunk)));
-      if (pages == nullptr) throw std::bad_alloc();
-      chunks_[chunk].store(pages, std::memory_order_release);
-    }
-    return count_++;
+    SetOwner(row, node);
+    return row;
+  }
+  void Free(std::uint32_t row) {
+    At(row)[0].store(0, std::memory_order_relaxed);
+    free_.push_back(row);
+  }
+  void SetOwner(std::uint32_t row, const PolicyNode& node) {
+    At(row)[0].store(NameOf(node), std::memory_order_relaxed);
   }
 
-  void Free(std::uint32_t row) { free_.push_back(row); }
-
-  // Null for a number that is no row: a hit may come with any mark.
-  std::atomic<std::uint32_t>* Row(std::uint32_t row) const {
-    const std::size_t chunk = ChunkOf(row);
-    if (chunk >= kChunks) return nullptr;
-    Time* times = chunks_[chunk].load(std::memory_order_acquire);
-    return times == nullptr ? nullptr : times + (row - FirstRow(chunk)) * k_;
+  // The node's K times; null when this is not its row.
+  std::atomic<std::uint32_t>* Times(std::uint32_t row, const PolicyNode& node) const {
+    std::atomic<std::uint32_t>* words = At(row);
+    if (words == nullptr || words[0].load(std::memory_order_relaxed) != NameOf(node)) {
+      return nullptr;
+    }
+    return words + 1;
   }
 
   std::size_t MemoryBytes() const {
-    return count_ * k_ * sizeof(std::uint32_t) + free_.capacity_bytes();
+    return count_ * stride_ * sizeof(std::uint32_t) + free_.capacity_bytes();
   }
 
  private:
-  using Time = std::atomic<std::uint32_t>;
+  using Word = std::atomic<std::uint32_t>;
   // Chunk c has 1024 << c rows; its pages cost nothing until they are used.
   static constexpr std::size_t kFirstChunkRows = 1024;
   static constexpr std::size_t kChunks = 21;
@@ -82,11 +88,29 @@ class TimeRows {
     return kFirstChunkRows * ((std::size_t{1} << chunk) - 1);
   }
   std::size_t ChunkBytes(std::size_t chunk) const {
-    return RoundUp((kFirstChunkRows << chunk) * k_ * sizeof(std::uint32_t), kPageSize);
+    return RoundUp((kFirstChunkRows << chunk) * stride_ * sizeof(std::uint32_t), kPageSize);
+  }
+  // Never 0. Nodes have addresses of their own, so do not share a name but by rare accident.
+  static std::uint32_t NameOf(const PolicyNode& node) {
+    return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(&node) >> 2) | 1;
   }
 
-  const std::size_t k_;
-  std::array<std::atomic<Time*>, kChunks> chunks_{};
+  void EnsureChunk(std::size_t chunk) {
+    if (chunks_[chunk] != nullptr) return;
+    auto* pages = static_cast<Word*>(MapPages(ChunkBytes(chunk)));
+    if (pages == nullptr) throw std::bad_alloc();
+    chunks_[chunk].store(pages, std::memory_order_release);
+  }
+
+  Word* At(std::uint32_t row) const {
+    const std::size_t chunk = ChunkOf(row);
+    if (chunk >= kChunks) return nullptr;
+    Word* words = chunks_[chunk].load(std::memory_order_acquire);
+    return words == nullptr ? nullptr : words + (row - FirstRow(chunk)) * stride_;
+  }
+
+  const std::size_t stride_;  // words a row: the node's name, then its times
+  std::array<std::atomic<Word*>, kChunks> chunks_{};
   PageVector<std::uint32_t> free_;
   std::uint32_t count_ = 0;
 };
@@ -103,7 +127,7 @@ class LruK final : public RankedPolicy<LruK> {
         history_(k) {}
 
   void Admit(PolicyNode& node, std::uint64_t hash, std::uint32_t) override {
-    if (rows_) node.mark[0].store(rows_->Take(), std::memory_order_relaxed);
+    if (rows_) node.mark[0].store(rows_->Take(node), std::memory_order_relaxed);
     std::atomic<std::uint32_t>* times = Times(node);
     const auto known = history_.Find(hash);
     times[0].store(AdmissionTime(), std::memory_order_relaxed);
@@ -149,7 +173,12 @@ class LruK final : public RankedPolicy<LruK> {
     OnErase(node);
   }
   void OnErase(PolicyNode& node) {
-    if (rows_) rows_->Free(node.mark[0].load(std::memory_order_relaxed));
+    if (rows_ && rows_->Times(RowOf(node), node) != nullptr) rows_->Free(RowOf(node));
+  }
+
+  void Replace(PolicyNode& old, PolicyNode& now) override {
+    RankedPolicy::Replace(old, now);
+    if (rows_ && rows_->Times(RowOf(old), old) != nullptr) rows_->SetOwner(RowOf(old), now);
   }
 
   std::size_t MemoryBytes() const override {
@@ -163,8 +192,11 @@ class LruK final : public RankedPolicy<LruK> {
   static constexpr std::uint64_t kKnown = std::uint64_t{1} << 32;  // ranks after all without K
   static constexpr double kMostRemembered = 1e9;
 
+  static std::uint32_t RowOf(const PolicyNode& node) {
+    return node.mark[0].load(std::memory_order_relaxed);
+  }
   std::atomic<std::uint32_t>* Times(PolicyNode& node) const {
-    return rows_ ? rows_->Row(node.mark[0].load(std::memory_order_relaxed)) : node.mark;
+    return rows_ ? rows_->Times(RowOf(node), node) : node.mark;
   }
 
   const std::size_t k_;

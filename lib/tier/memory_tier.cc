@@ -109,10 +109,14 @@ void MemoryTier::Detach(Entry& entry) {
 
 bool MemoryTier::Link(Shard& shard, std::uint64_t hash, Entry& entry) {
   if (shard.entry_limit == 0) return false;
-  if (Table::Buckets* old = shard.RebuildTableIfNeeded()) Retire({.buckets = old});
   std::vector<Entry*> evicted;
+  try {
+    if (Table::Buckets* old = shard.RebuildTableIfNeeded()) Retire({.buckets = old});
+    shard.Link(hash, entry, evicted);
+  } catch (const std::bad_alloc&) {
+    return false;  // no memory for table or order: not cached
+  }
   entry.Ref();
-  shard.Link(hash, entry, evicted);
   for (Entry* victim : evicted) Retire(*victim);
   ReportOverhead(shard);
   return true;

@@ -110,7 +110,9 @@ class MemoryTier {
   // False when nothing can be cached at all.
   bool enabled() const { return slabs_.limit() != 0; }
 
-  // Frees what no reader can hold any more, if it has become much. Without a lock held.
+  // Frees what no reader can hold any more; true when that was anything. Without a lock held.
+  bool Collect();
+  // The same, if it has become much.
   void CollectIfDue();
 
   // Fills in everything but the latencies.
@@ -140,7 +142,6 @@ class MemoryTier {
 
   void Retire(Entry& entry);
   void Retire(Retired retired);
-  bool Collect();
   void ReportOverhead(Shard& shard);
 
   const TierOptions options_;

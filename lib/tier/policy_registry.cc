@@ -87,13 +87,18 @@ std::string Range(const PolicyParameter& parameter) {
                      parameter.most);
 }
 
-// One "name=value" into its place in the spec.
-Result<void> ParseParameter(std::string_view text, PolicySpec& spec) {
+// One "name=value" into its place in the spec; `given` says which have had one.
+Result<void> ParseParameter(std::string_view text, PolicySpec& spec, std::vector<bool>& given) {
   const std::size_t equals = text.find('=');
   const std::string_view name = text.substr(0, equals);
   for (std::size_t i = 0; i < spec.values.size(); ++i) {
     const PolicyParameter& parameter = spec.info.parameters[i];
     if (parameter.name != name) continue;
+    if (given[i]) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("policy {}: {} is given twice", spec.info.name, name));
+    }
+    given[i] = true;
     const std::string_view number =
         equals == std::string_view::npos ? std::string_view{} : text.substr(equals + 1);
     double value = 0;
@@ -163,9 +168,10 @@ Result<PolicySpec> ParsePolicy(std::string_view text) {
     PolicySpec spec{row, {}};
     for (const PolicyParameter& parameter : row.parameters) spec.values.push_back(parameter.value);
     if (colon == std::string_view::npos) return spec;
+    std::vector<bool> given(spec.values.size());
     for (std::string_view rest = text.substr(colon + 1);;) {
       const std::size_t comma = rest.find(',');
-      if (auto parsed = ParseParameter(rest.substr(0, comma), spec); !parsed) {
+      if (auto parsed = ParseParameter(rest.substr(0, comma), spec, given); !parsed) {
         return std::unexpected(parsed.error());
       }
       if (comma == std::string_view::npos) return spec;

@@ -36,9 +36,8 @@ class Value {
   }
 
   std::string_view view() const noexcept { return bytes_; }
-  operator std::string_view() const noexcept {
-    return bytes_;
-  }  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): a Value is meant to be used as its bytes
+  operator std::string_view() const noexcept { return bytes_; }
   const char* data() const noexcept { return bytes_.data(); }
   std::size_t size() const noexcept { return bytes_.size(); }
 
