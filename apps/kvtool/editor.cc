@@ -47,7 +47,7 @@ Editor::Editor(std::filesystem::path history_file)
   // While a line is edited, Ctrl-C and Ctrl-Z are keys: as signals they would leave the terminal
   // raw.
   el_set(edit_line, EL_SETTY, "-d", "-isig", nullptr);
-  // Of el_wset, as el_set leaks copies of the two strings.
+  // By el_wset, for el_set leaks copies of the two strings.
   el_wset(edit_line, EL_ADDFN, L"drop-line", L"Drop the line", &Editor::DropLine);
   el_set(edit_line, EL_BIND, "^C", "drop-line", nullptr);
   el_wset(edit_line, EL_ADDFN, L"suspend", L"Stop until brought to the foreground", &Suspend);

@@ -10,7 +10,7 @@ namespace kvcache::kvtool {
 // threads started later inherit the signal mask. Not thread-safe.
 class Interrupts {
  public:
-  explicit Interrupts(std::initializer_list<int> signals);
+  Interrupts(std::initializer_list<int> signals);
   ~Interrupts();
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;

@@ -79,18 +79,17 @@ Outcome<ExitStatus> RunScript(Shell& shell) {
   return status;
 }
 
-void Greet(Session& session, Cache& cache) {
+Outcome<void> Greet(Session& session, Cache& cache) {
   const Stats stats = cache.GetStats();
   session.out().Line(fmt::format("{}; memory tier of {} under {}. help lists the commands.",
                                  session.flags().db, CapacityText(stats), stats.policy));
-  // A failure shows again at the first command.
-  static_cast<void>(session.out().Flush());
+  return session.out().Flush();
 }
 
 Outcome<ExitStatus> RunShell(Session& session, const ShellArguments&) {
   session.set_in_shell();
   const Access access = session.writable() ? Access::kCreate : Access::kRead;
-  if (isatty(STDIN_FILENO) == 0) {
+  if (isatty(STDIN_FILENO) == 0 || !session.out().terminal()) {
     const auto cache = session.Open(access);
     if (!cache) return std::unexpected(cache.error());
     Shell shell(session, **cache);
@@ -100,7 +99,7 @@ Outcome<ExitStatus> RunShell(Session& session, const ShellArguments&) {
   session.set_interrupts(&interrupts);
   const auto cache = session.Open(access);
   if (!cache) return std::unexpected(cache.error());
-  Greet(session, **cache);
+  if (auto greeted = Greet(session, **cache); !greeted) return std::unexpected(greeted.error());
   Shell shell(session, **cache);
   return Converse(shell, interrupts);
 }

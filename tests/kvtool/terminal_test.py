@@ -162,6 +162,13 @@ class LineEditing(AtATerminal):
         self.assertTrue(os.path.exists(self.path("state/kvtool/history")))
         self.assertFalse(os.path.exists(self.path(".local")))
 
+    def test_no_editing_when_the_answers_are_piped_out(self):
+        terminal = self.terminal("--json", "shell", streams=["stdin", "stderr"])
+        terminal.send("put k v\nget k\nquit\n")
+        self.assertEqual(terminal.process.stdout.read(),
+                         b'{"key":"k","bytes":1}\n{"key":"k","value":"v","hit":true}\n')
+        self.assertEqual(terminal.finish(), ("", 0))
+
     def test_no_editing_when_commands_are_piped_in(self):
         terminal = self.terminal("shell", streams=["stdout", "stderr"])
         terminal.process.stdin.write(b"put k v\nget k\n")

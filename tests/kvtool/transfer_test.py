@@ -132,7 +132,8 @@ class MalformedLines(harness.TestCase):
         lines = b'{"key":"a","value":"1"}\noops\n{"key":"b","value":"2"}\n'
         message = self.failure(3, "--json", "--capacity", "1MiB", "load", "--format", "jsonl", "-",
                                stdin=lines)
-        words = self.run_command_to_go_on(message, stdin=lines.replace(b"oops", b'{"key":"o","value":""}'))
+        mended = lines.replace(b"oops", b'{"key":"o","value":""}')
+        words = self.run_command_to_go_on(message, stdin=mended)
         self.assertEqual(words[1:], ["--db", self.db, "--json", "load", "--format", "jsonl",
                                      "--skip-lines", "1", "-"])
         self.assertEqual(self.output("scan"), b"a\t1\nb\t2\no\t\n")
