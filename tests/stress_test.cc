@@ -305,5 +305,28 @@ TEST_CASE("half a million calls, all writing the same keys: no stale read") {
   ManyWriterStress(kSanitized ? 8'000 : 62'500).Run();
 }
 
+// Copies take long enough here for their memory to be reused under them, were it given back early.
+TEST_CASE("large values are copied whole while they are overwritten and evicted") {
+  constexpr std::size_t kBytes = 48'000;
+  Options options = StressOptions();
+  options.shards = 1;
+  Crowd crowd(options);
+  const auto call = [&](std::size_t, Random& random) {
+    thread_local std::string value;
+    const std::string name = KeyName(Below(random, 20));
+    if (Below(random, 4) == 0) {
+      value.assign(kBytes, static_cast<char>('a' + Below(random, 26)));
+      return crowd.Expect(crowd.cache().Put(name, value), "Put");
+    }
+    const auto found = crowd.cache().Get(name, value);
+    if (!found) return crowd.Fail(Text(found));
+    if (!*found) return;
+    if (value.size() != kBytes || value.find_first_not_of(value[0]) != std::string::npos) {
+      crowd.Fail("mixed bytes");
+    }
+  };
+  crowd.Run(kSanitized ? 1'000 : 15'000, kSwitchEvery, call);
+}
+
 }  // namespace
 }  // namespace kvcache::testing

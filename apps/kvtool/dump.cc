@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "commands.h"
-#include "interrupts.h"
 #include "kvcache/size.h"
 #include "output_file.h"
 #include "pairs.h"
@@ -53,8 +52,7 @@ Outcome<Dumped> WriteAll(Session& session, Cache& cache, PairFormat format,
   if (!scanned) return std::unexpected(scanned.error());
   if (written) flush();
   if (!written) return std::unexpected(written.error());
-  if (session.Interrupted())
-    return Failed("interrupted; nothing of the dump is kept, start it anew");
+  if (session.Interrupted()) return Failed("interrupted; nothing of the dump is kept");
   return dumped;
 }
 
@@ -66,8 +64,7 @@ PairFormat Format(const Session& session, const DumpArguments& arguments) {
 Outcome<ExitStatus> DumpToStandardOutput(Session& session, const DumpArguments& arguments) {
   if (session.flags().json) {
     return WrongCall(
-        "--json and dump - both want standard output; for JSON lines give --format "
-        "jsonl");
+        "--json and dump - both want standard output; for JSON lines, give --format jsonl");
   }
   const auto cache = session.Open(Access::kRead);
   if (!cache) return std::unexpected(cache.error());
@@ -81,8 +78,7 @@ Outcome<ExitStatus> DumpToStandardOutput(Session& session, const DumpArguments& 
 }
 
 Outcome<ExitStatus> DumpToFile(Session& session, const DumpArguments& arguments) {
-  Interrupts interrupts({SIGINT, SIGTERM});
-  session.set_interrupts(&interrupts);
+  session.CatchInterrupts({SIGINT, SIGTERM});
   const auto cache = session.Open(Access::kRead);
   if (!cache) return std::unexpected(cache.error());
   const auto file = OutputFile::Create(arguments.file, arguments.force);

@@ -43,10 +43,10 @@ Outcome<Capacity> ParseCapacity(std::string_view text) {
     if (bytes) return Capacity{.bytes = *bytes, .entries = 0};
     return WrongCall(bytes.error().message + ", or 1000entries for a number of entries");
   }
-  const char* end = text.data() + text.size() - kEntries.size();
+  const std::string_view number = text.substr(0, text.size() - kEntries.size());
   std::uint64_t entries = 0;
-  const auto parsed = std::from_chars(text.data(), end, entries);
-  if (parsed.ec != std::errc() || parsed.ptr != end) {
+  const auto parsed = std::from_chars(number.data(), number.data() + number.size(), entries);
+  if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size()) {
     return WrongCall(fmt::format("{} is not a number of entries; write 1000entries", text));
   }
   return Capacity{.bytes = 0, .entries = entries};

@@ -14,6 +14,7 @@ Interrupts::Interrupts(std::initializer_list<int> signals) {
 }
 
 Interrupts::~Interrupts() {
+  Reset();  // a second Ctrl-C must not end the process before it has told what the first has ended
   close(descriptor_);
   pthread_sigmask(SIG_SETMASK, &previous_mask_, nullptr);
 }

@@ -17,7 +17,7 @@ _kvtool_flags() {
 _kvtool() {
   local program=${COMP_WORDS[0]/#\~/$HOME} current=${COMP_WORDS[COMP_CWORD]}
   local previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local help commands command= word
+  local help commands command='' word
   COMPREPLY=()
   help=$("$program" --help 2> /dev/null) || return
   commands=$(_kvtool_section 'Commands:' <<< "$help")

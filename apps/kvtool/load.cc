@@ -124,7 +124,7 @@ class Loader {
 };
 
 Outcome<ExitStatus> Load(Session& session, const LoadArguments& arguments) {
-  Interrupts interrupts({SIGINT, SIGTERM});
+  Interrupts& interrupts = session.CatchInterrupts({SIGINT, SIGTERM});
   const auto reader = LineReader::Open(arguments.file, interrupts);
   if (!reader) return std::unexpected(reader.error());
   const auto cache = session.Open(Access::kCreate);

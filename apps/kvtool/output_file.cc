@@ -23,8 +23,9 @@ Outcome<void> CheckReplaceable(const std::string& path, bool force) {
   if (S_ISLNK(status.st_mode)) {
     return WrongCall(fmt::format("{} is a symbolic link; name the file that it points to", path));
   }
-  if (S_ISDIR(status.st_mode))
+  if (S_ISDIR(status.st_mode)) {
     return WrongCall(fmt::format("{} is a directory; name a file", path));
+  }
   if (!S_ISREG(status.st_mode)) {
     return WrongCall(
         fmt::format("{} is not a regular file; write to it with: dump - > {}", path, path));

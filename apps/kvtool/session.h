@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,18 +45,21 @@ class Session {
   bool in_shell() const { return in_shell_; }
   void set_in_shell() { in_shell_ = true; }
 
-  // Whether the user wants the command to end. Only where `interrupts` are caught, else false.
-  bool Interrupted() { return interrupts_ != nullptr && interrupts_->Raised(); }
-  void set_interrupts(Interrupts* interrupts) { interrupts_ = interrupts; }
+  // From now on these signals do not end the process. To be called before Open.
+  Interrupts& CatchInterrupts(std::initializer_list<int> signals) {
+    return interrupts_.emplace(signals);
+  }
+  // Whether one has come. Always false when none are caught.
+  bool Interrupted() { return interrupts_ && interrupts_->Raised(); }
 
  private:
   Outcome<Options> MakeOptions(Access access, std::uint32_t shards) const;
 
   Flags flags_;
   Output& out_;
-  std::unique_ptr<Cache> cache_;
   bool in_shell_ = false;
-  Interrupts* interrupts_ = nullptr;
+  std::optional<Interrupts> interrupts_;
+  std::unique_ptr<Cache> cache_;
 };
 
 }  // namespace kvcache::kvtool

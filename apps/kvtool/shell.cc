@@ -95,8 +95,7 @@ Outcome<ExitStatus> RunShell(Session& session, const ShellArguments&) {
     Shell shell(session, **cache);
     return RunScript(shell);
   }
-  Interrupts interrupts({SIGINT});
-  session.set_interrupts(&interrupts);
+  Interrupts& interrupts = session.CatchInterrupts({SIGINT});
   const auto cache = session.Open(access);
   if (!cache) return std::unexpected(cache.error());
   if (auto greeted = Greet(session, **cache); !greeted) return std::unexpected(greeted.error());

@@ -65,6 +65,8 @@ class Protocol {
     Entry* entry = nullptr;       // what was found, with one reference; null: nothing (yet)
     std::string_view value = {};  // in it
     std::optional<Error> error = std::nullopt;
+
+    bool Joins() const { return reading.role == InFlight::Role::kJoins; }
   };
 
   struct StoreRead {
@@ -82,6 +84,7 @@ class Protocol {
   Missed Miss(HashedKey key);
   Result<std::optional<Value>> Resolve(Fetch& fetch);
   StoreRead ReadStore(std::span<Fetch*> fetches);
+  static void FailForMemory(std::span<Fetch* const> fetches, StoreRead& read);
   void GetFromStore(Fetch& fetch);
   void MultiGetFromStore(std::span<Fetch*> fetches);
   void Receive(Fetch& fetch, std::string_view value);

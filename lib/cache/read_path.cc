@@ -66,7 +66,7 @@ Protocol::Missed Protocol::Miss(HashedKey key) {
 }
 
 Result<std::optional<Value>> Protocol::Resolve(Fetch& fetch) {
-  if (fetch.reading.role == InFlight::Role::kJoins) return fetch.reading.load->Wait();
+  if (fetch.Joins()) return fetch.reading.load->Wait();
   Fetch* one = &fetch;
   const StoreRead read = ReadStore({&one, 1});
   auto result = Finish(fetch, read.nanoseconds);
@@ -82,12 +82,16 @@ Protocol::StoreRead Protocol::ReadStore(std::span<Fetch*> fetches) {
   try {
     fetches.size() == 1 ? GetFromStore(*fetches[0]) : MultiGetFromStore(fetches);
   } catch (const std::bad_alloc&) {
-    read.out_of_memory = true;
-    for (Fetch* fetch : fetches) fetch->error = Error{ErrorCode::kInternal, "out of memory"};
+    FailForMemory(fetches, read);
   }
   read.nanoseconds = static_cast<std::uint64_t>(
       std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
   return read;
+}
+
+void Protocol::FailForMemory(std::span<Fetch* const> fetches, StoreRead& read) {
+  read.out_of_memory = true;
+  for (Fetch* fetch : fetches) fetch->error = Error{ErrorCode::kInternal, "out of memory"};
 }
 
 void Protocol::GetFromStore(Fetch& fetch) {
@@ -184,39 +188,44 @@ std::vector<Result<std::optional<Value>>> Protocol::MultiGet(
 
 void Protocol::FetchMissing(std::span<const HashedKey> keys, std::span<const std::size_t> missing,
                             std::span<Result<std::optional<Value>>> results) {
-  std::vector<Fetch> fetches;  // one a distinct key that is really missing
-  std::vector<std::size_t> asked_by;
+  std::vector<std::size_t> distinct;
   std::vector<std::pair<std::size_t, std::size_t>> repeated;  // index, and that of the first
   std::unordered_map<std::string_view, std::size_t> first;
-  fetches.reserve(missing.size());
   for (const std::size_t i : missing) {
-    if (const auto [at, fresh] = first.emplace(keys[i].key, i); !fresh) {
-      repeated.emplace_back(i, at->second);
-      continue;
-    }
-    Missed missed = Miss(keys[i]);
-    if (auto* fetch = std::get_if<Fetch>(&missed)) {
-      fetches.push_back(std::move(*fetch));
-      asked_by.push_back(i);
+    const auto [at, fresh] = first.emplace(keys[i].key, i);
+    if (fresh) {
+      distinct.push_back(i);
     } else {
-      results[i] = std::get<std::optional<Value>>(std::move(missed));
+      repeated.emplace_back(i, at->second);
     }
+  }
+  std::vector<std::pair<std::size_t, Fetch>> fetches;  // index, and what is really missing
+  fetches.reserve(distinct.size());
+  std::vector<Fetch*> own;
+  own.reserve(distinct.size());
+  StoreRead read;
+  try {
+    for (const std::size_t i : distinct) {
+      Missed missed = Miss(keys[i]);
+      if (auto* fetch = std::get_if<Fetch>(&missed)) {
+        fetches.emplace_back(i, std::move(*fetch));
+        if (fetches.back().second.Joins()) continue;
+        own.push_back(&fetches.back().second);
+      } else {
+        results[i] = std::get<std::optional<Value>>(std::move(missed));
+      }
+    }
+  } catch (const std::bad_alloc&) {
+    FailForMemory(own, read);  // others may wait for the loads that were registered
   }
 
-  std::vector<Fetch*> own;
-  for (Fetch& fetch : fetches) {
-    if (fetch.reading.role != InFlight::Role::kJoins) own.push_back(&fetch);
-  }
-  StoreRead read;
-  if (!own.empty()) read = ReadStore(own);
-  for (std::size_t i = 0; i < fetches.size(); ++i) {
-    if (fetches[i].reading.role == InFlight::Role::kJoins) continue;
-    results[asked_by[i]] = Finish(fetches[i], std::exchange(read.nanoseconds, 0));
+  if (!own.empty() && !read.out_of_memory) read = ReadStore(own);
+  for (auto& [i, fetch] : fetches) {
+    if (!fetch.Joins()) results[i] = Finish(fetch, std::exchange(read.nanoseconds, 0));
   }
   if (read.out_of_memory) throw std::bad_alloc();
-  for (std::size_t i = 0; i < fetches.size(); ++i) {
-    if (fetches[i].reading.role != InFlight::Role::kJoins) continue;
-    results[asked_by[i]] = fetches[i].reading.load->Wait();
+  for (auto& [i, fetch] : fetches) {
+    if (fetch.Joins()) results[i] = fetch.reading.load->Wait();
   }
   for (const auto& [index, original] : repeated) {
     results[index] = results[original];

@@ -55,6 +55,18 @@ std::unique_ptr<Ordering> MemoryTier::NewOrdering(const PolicySpec& policy) cons
 Entry* MemoryTier::NewEntry(std::string_view key, std::string_view value, bool absent) {
   if (key.size() > Entry::kMostKeyBytes || value.size() > Entry::kMostValueBytes) return nullptr;
   const std::size_t size = Entry::Footprint(key.size(), value.size(), options_.alignment);
+  void* memory = nullptr;
+  try {
+    memory = AllocateWithRoom(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;  // none for the lists of who leaves
+  }
+  if (memory == nullptr) return nullptr;
+  const int flags = (absent ? Entry::kAbsent : 0) | (options_.alignment == 64 ? Entry::kWide : 0);
+  return Entry::Construct(memory, key, value, static_cast<std::uint8_t>(flags));
+}
+
+void* MemoryTier::AllocateWithRoom(std::size_t size) {
   const std::size_t charge = slabs_.ChargeFor(size);
   if (charge > slabs_.limit()) return nullptr;
   CollectIfDue();
@@ -65,9 +77,7 @@ Entry* MemoryTier::NewEntry(std::string_view key, std::string_view value, bool a
   while (memory == nullptr && !slabs_.HasRoomFor(size) && MakeRoom(charge)) {
     memory = slabs_.Allocate(size);
   }
-  if (memory == nullptr) return nullptr;
-  const int flags = (absent ? Entry::kAbsent : 0) | (options_.alignment == 64 ? Entry::kWide : 0);
-  return Entry::Construct(memory, key, value, static_cast<std::uint8_t>(flags));
+  return memory;
 }
 
 Entry* MemoryTier::NewLooseEntry(std::string_view value) {

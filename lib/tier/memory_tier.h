@@ -134,6 +134,7 @@ class MemoryTier {
   void SetLimits(std::uint64_t bytes, std::uint64_t entries);
   void FitTables();
 
+  void* AllocateWithRoom(std::size_t size);
   bool MakeRoom(std::size_t charge);
   std::size_t EvictBatch(std::size_t charge);
   Shard* PickShard();
