@@ -15,6 +15,7 @@
 #include "simulate/trace_reader.h"
 #include "support/every_key_store.h"
 #include "support/policy_driver.h"
+#include "support/sanitizers.h"
 #include "support/shared_data.h"
 #include "support/text.h"
 #include "tier/policy_registry.h"
@@ -121,7 +122,8 @@ void CheckReferences(CountMisses count, std::size_t most_requests) {
 }
 
 TEST_CASE("the policies' miss ratios are the published ones, to every digit, on every trace") {
-  CheckReferences(Misses, static_cast<std::size_t>(-1));
+  // A sanitizer finds nothing in a long trace that it does not find in a short one.
+  CheckReferences(Misses, kSanitized ? 140'000 : static_cast<std::size_t>(-1));
 }
 
 TEST_CASE("so are those of a cache with one shard and exact order, on the smaller traces") {

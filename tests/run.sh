@@ -5,7 +5,7 @@ set -euo pipefail
 usage() {
   cat <<'END'
 Usage: tests/run.sh [--no-install] [PRESET...] [-- CTEST_OPTION...]
-  PRESET         of CMakePresets.json; without any: release clang asan-ubsan tsan
+  PRESET         of CMakePresets.json; without any: release asan-ubsan tsan (the sanitizers with clang)
   --no-install   do not look for missing packages
   CTEST_OPTION   for example: -R coherence, -L unit, --rerun-failed
 END
@@ -31,7 +31,7 @@ while (($#)); do
   esac
   shift
 done
-((${#presets[@]})) || presets=(release clang asan-ubsan tsan)
+((${#presets[@]})) || presets=(release asan-ubsan tsan)
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
