@@ -63,6 +63,9 @@ TEST_CASE("each call counts what it should, and nothing else") {
     CHECK(stats.load_latency.count() == 4);
     CHECK(stats.total.load_nanoseconds > 0);
     CheckIdentities(stats);
+    CHECK(LookAtAll(cache, {"y", "z"}) == "(absent); (absent)");
+    CHECK(scene.stats().loads == 6);
+    CHECK(cache.GetStats().load_latency.count() == 5);  // one read of the store
   });
 }
 

@@ -5,7 +5,7 @@ set -euo pipefail
 usage() {
   cat <<'END'
 Usage: tests/run.sh [--no-install] [PRESET...] [-- CTEST_OPTION...]
-  PRESET         of CMakePresets.json; without any: release asan-ubsan tsan (the sanitizers with clang)
+  PRESET         of CMakePresets.json; without any: release (g++), asan-ubsan, tsan (clang)
   --no-install   do not look for missing packages
   CTEST_OPTION   for example: -R coherence, -L unit, --rerun-failed
 END

@@ -191,7 +191,7 @@ template <class InScope>
 void MemoryTier::Sweep(InScope&& in_scope) {
   for (std::size_t i = 0; i < shards(); ++i) {
     Shard& shard = shards_[i];
-    const void* version = nullptr;
+    std::uint64_t version = 0;  // none
     for (std::size_t position = 0;;) {
       const std::lock_guard lock(shard.mutex());
       if (shard.table().version() != version) position = 0;  // rebuilt: entries have moved

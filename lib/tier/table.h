@@ -94,6 +94,7 @@ class Table {
       if (HasEntry(slot)) Place(*grown, hash_of(*EntryIn(slot)), EntryIn(slot));
     }
     buckets_.store(grown, std::memory_order_release);
+    ++version_;
     return old;
   }
   static void Unmap(Buckets* buckets) { UnmapPages(buckets, buckets->bytes); }
@@ -131,7 +132,7 @@ class Table {
   // Positions for passes over all entries that let go of the lock now and then: an entry keeps its
   // position until the table is rebuilt, when version() changes.
   std::size_t positions() const { return buckets_.load(std::memory_order_relaxed)->count * 8; }
-  const void* version() const { return buckets_.load(std::memory_order_relaxed); }
+  std::uint64_t version() const { return version_; }
   Entry* At(std::size_t position) const {
     const std::uint64_t slot =
         buckets_.load(std::memory_order_relaxed)->slots[position].load(std::memory_order_relaxed);
@@ -218,6 +219,7 @@ class Table {
 
   std::atomic<Buckets*> buckets_;
   alignas(64) std::size_t size_ = 0;  // off the line that hits read
+  std::uint64_t version_ = 1;         // counts rebuilds
 };
 
 }  // namespace kvcache

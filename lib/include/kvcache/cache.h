@@ -72,7 +72,7 @@ class Cache {
 
   // The value, or if the store has none, what `compute` returns, which is written through first.
   // Of callers that find the same key absent at once, one computes and the others wait for it; its
-  // error is theirs.
+  // error is theirs. `compute` must not ask for the same key: it would wait for itself.
   Result<Value> GetOrCompute(std::string_view key,
                              const std::function<Result<std::string>()>& compute,
                              const WriteOptions& = {});

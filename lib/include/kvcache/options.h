@@ -22,6 +22,7 @@ struct Options {
   std::uint64_t capacity = std::uint64_t{64} << 20;
 
   // In place of bytes, a number of entries of any size: to compare with published miss ratios.
+  // Shared out among the shards: with fewer entries than shards some shards hold none.
   // 0: `capacity` counts.
   std::uint64_t capacity_entries = 0;
 
