@@ -1,11 +1,11 @@
 #include "command_line.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cctype>
+#include <charconv>
+#include <cstdint>
 
 #include "bytes.h"
 
@@ -54,16 +54,20 @@ std::string WhereHelpIs(const CLI::App& app) {
 }
 
 std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
-  if (app.get_subcommands().empty()) {
-    const auto unknown = app.remaining();
-    if (unknown.empty()) return "no command given";
-    const bool flag = unknown.front().starts_with('-');
-    return fmt::format("no such {}: {}", flag ? "flag" : "command", Printable(unknown.front()));
+  const auto left_over = app.remaining(true);
+  const auto flag = std::ranges::find_if(
+      left_over, [](const std::string& word) { return word.size() > 1 && word.starts_with('-'); });
+  if (flag != left_over.end() && *flag != "--") {
+    return fmt::format("no such flag: {}; what begins with a dash and is no flag goes after --",
+                       Printable(*flag));
   }
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    return fmt::format("not expected here: {}",
-                       Printable(fmt::format("{}", fmt::join(app.remaining(true), " "))));
+  const bool extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  const bool required = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (app.get_subcommands().empty() && (extras || required)) {
+    return left_over.empty() ? "no command given"
+                             : "no such command: " + Printable(left_over.front());
   }
+  if (extras) return "not expected here: " + Printable(left_over.front());
   return Printable(error.what());
 }
 
@@ -90,6 +94,17 @@ void SetHelpStyle(CLI::App& app) {
   app.fallthrough();  // so that commands take the flags of every command too
   app.require_subcommand(1);
   app.set_help_flag("-h,--help", "Print this help");
+}
+
+CLI::Validator WholeNumber(std::uint64_t least) {
+  const auto check = [least](const std::string& text) -> std::string {
+    std::uint64_t number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+    if (whole && number >= least) return "";
+    return fmt::format("{} is not a whole number from {} on", text, least);
+  };
+  return {check, ""};
 }
 
 void SetExamples(CLI::App& command, const std::string& text) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +28,9 @@ Outcome<Parsed> Parse(CLI::App& app, std::vector<std::string> arguments, Output&
 
 // The look of all help. To be set before commands are added.
 void SetHelpStyle(CLI::App& app);
+
+// For options that count something.
+CLI::Validator WholeNumber(std::uint64_t least);
 
 // Examples and notes below the help of a command.
 void SetExamples(CLI::App& command, const std::string& text);

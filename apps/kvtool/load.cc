@@ -154,7 +154,7 @@ void AddLoad(CLI::App& app, Action& action) {
       ->add_option("--skip-lines", arguments->skip_lines,
                    "Go on after so many lines that are stored already")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(WholeNumber(0));
   SetExamples(
       *command,
       "text: key, tab, value, a pair a line; \\t \\n \\r \\\\ stand for tab, newline, carriage\n"

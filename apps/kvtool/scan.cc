@@ -91,7 +91,7 @@ void AddScan(CLI::App& app, Action& action) {
   command->add_option("--to", arguments->to, "Only keys before this one")->type_name("K");
   command->add_option("--limit", arguments->limit, "At most so many")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(WholeNumber(1));
   command->add_flag("--reverse", arguments->reverse, "From the last key to the first");
   command->add_flag("--keys-only", arguments->keys_only, "Without the values");
   SetExamples(
