@@ -17,6 +17,7 @@ build_packages=(
 )
 test_packages=(
   doctest-dev git python3
+  make # what cmake uses by default, as a reader of README would
   clang-19 libclang-rt-19-dev # the second compiler, and its sanitizers,
   llvm-19                     # whose reports and suppressions it gives names
   clang-format-19 clang-tidy-19 shellcheck

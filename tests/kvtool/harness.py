@@ -27,6 +27,15 @@ def skip(reason):
     sys.exit(SKIPPED)
 
 
+def need_terminals():
+    """Ends a test file where the system has no pseudo-terminals (a bare chroot)."""
+    try:
+        for descriptor in pty.openpty():
+            os.close(descriptor)
+    except OSError as error:
+        skip(f"no pseudo-terminals: {error}")
+
+
 def main():
     unittest.main(argv=[sys.argv[0]] + sys.argv[2:])
 

@@ -178,4 +178,5 @@ class LineEditing(AtATerminal):
 
 
 if __name__ == "__main__":
+    harness.need_terminals()
     harness.main()
