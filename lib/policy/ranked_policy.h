@@ -31,8 +31,6 @@ namespace kvcache {
 template <class Derived>
 class RankedPolicy : public Policy {
  public:
-  explicit RankedPolicy(bool exact) : exact_(exact) {}
-
   void Insert(PolicyNode& node) override { heap_.Push(node, self().Rank(node)); }
 
   void Erase(PolicyNode& node) override {
@@ -119,6 +117,9 @@ class RankedPolicy : public Policy {
   }
 
  private:
+  friend Derived;
+  explicit RankedPolicy(bool exact) : exact_(exact) {}
+
   Derived& self() { return static_cast<Derived&>(*this); }
 
   PolicyNode* FindVictim() {

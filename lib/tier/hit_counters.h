@@ -67,8 +67,9 @@ class HitCounters {
     const Chunk* rows = chunks_[thread / kChunkRows % kChunks].load(std::memory_order_acquire);
     if (rows != nullptr) [[likely]] {
       Count* counts = (*rows)[thread % kChunkRows].load(std::memory_order_acquire);
-      if (counts != nullptr) [[likely]]
+      if (counts != nullptr) [[likely]] {
         return counts;
+      }
     }
     return MakeRow(thread);
   }

@@ -80,7 +80,7 @@ void* MemoryTier::AllocateWithRoom(std::size_t size) {
   return memory;
 }
 
-Entry* MemoryTier::NewLooseEntry(std::string_view value) {
+Entry* MemoryTier::NewLooseEntry(std::string_view value) const {
   const std::size_t alignment = options_.alignment;
   const std::size_t padding = alignment - sizeof(Entry) % alignment;
   const std::size_t bytes = padding + Entry::Footprint(0, value.size(), alignment);

@@ -88,7 +88,7 @@ class MemoryTier {
   Entry* NewEntry(std::string_view key, std::string_view value, bool absent);
   // The same outside the tier, without a key, for values that are served and not cached.
   // Throws std::bad_alloc.
-  Entry* NewLooseEntry(std::string_view value);
+  Entry* NewLooseEntry(std::string_view value) const;
   // Gives up the reference to an entry that the tier does not hold (any more).
   static void Discard(Entry& entry);
   // The tier does not hold the entry (any more), but a Value does.
