@@ -23,6 +23,7 @@ test_packages=(
   clang-format-19 clang-tidy-19 shellcheck
   rocksdb-tools # ldb reads what kvcache writes
   prometheus    # promtool checks the metrics' format
+  groff-base    # formats the manual page
 )
 
 case ${1:-} in
