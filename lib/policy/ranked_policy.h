@@ -97,8 +97,6 @@ class RankedPolicy : public Policy {
   void OnErase(PolicyNode&) {}
   void OnRebase() {}
 
-  bool exact() const { return exact_; }
-
   // The present time, from 1 on; 0 stands for 'never'.
   std::uint32_t Now() const { return now_.load(std::memory_order_relaxed); }
 

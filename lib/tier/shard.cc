@@ -7,6 +7,15 @@
 #include "tier/slab_allocator.h"
 
 namespace kvcache {
+namespace {
+
+// An entry's bytes as policies are told of them.
+std::uint32_t WeightOf(const Entry& entry) {
+  constexpr std::size_t kMost = std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(std::min(SlabAllocator::ChargeOf(&entry), kMost));
+}
+
+}  // namespace
 
 void Shard::Init(std::uint64_t seed, std::unique_ptr<Ordering> ordering) {
   seed_ = seed;
@@ -30,9 +39,7 @@ void Shard::Touch(Entry& entry) {
 
 void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted) {
   Ordering* current = ordering_.load(std::memory_order_relaxed);
-  const std::size_t charge = SlabAllocator::ChargeOf(&entry);
-  const std::size_t most = std::numeric_limits<std::uint32_t>::max();
-  current->policy->Admit(entry.node(), hash, static_cast<std::uint32_t>(std::min(charge, most)));
+  current->policy->Admit(entry.node(), hash, WeightOf(entry));
   while (table_.size() >= entry_limit) {
     Entry* victim = Evict();
     if (victim == nullptr) break;
@@ -42,7 +49,7 @@ void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted)
   Own(entry, *current);
   entry.set_flags(entry.flags() | Entry::kLinked);
   table_.Insert(hash, &entry);
-  bytes_.store(bytes() + charge, std::memory_order_relaxed);
+  bytes_.store(bytes() + SlabAllocator::ChargeOf(&entry), std::memory_order_relaxed);
   ++counters_.inserts;
 }
 
@@ -99,9 +106,7 @@ bool Shard::Convert(std::size_t slice) {
       return false;
     }
     Entry& entry = Entry::Of(*node);
-    const std::size_t most = std::numeric_limits<std::uint32_t>::max();
-    const auto weight = static_cast<std::uint32_t>(std::min(SlabAllocator::ChargeOf(&entry), most));
-    current->policy->Admit(entry.node(), HashOf(entry), weight);
+    current->policy->Admit(entry.node(), HashOf(entry), WeightOf(entry));
     current->policy->Insert(entry.node());
     Own(entry, *current);
   }

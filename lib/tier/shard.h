@@ -70,7 +70,6 @@ class alignas(64) Shard {
   // Hands up to `slice` entries over to the published policy; false when all are. Only when no
   // reader can still be calling the old policy's Touch.
   bool Convert(std::size_t slice);
-  bool converting() const { return draining_ != nullptr; }
 
   std::size_t entries() const { return table_.size(); }
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // lock-free too
