@@ -4,9 +4,10 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-Usage: apps/install_packages.sh build|test
+Usage: apps/install_packages.sh build|test|bench
   build  what building the library and kvtool needs
   test   that, and what the tests, the style checks and the sanitizers need
+  bench  what build needs, and the benchmarks, their peers and their charts
 END
 }
 
@@ -25,10 +26,15 @@ test_packages=(
   prometheus    # promtool checks the metrics' format
   groff-base    # formats the manual page
 )
+bench_packages=(
+  git python3 libbenchmark-dev libabsl-dev libtbb-dev gnuplot-nox valgrind
+  dpkg-dev patch libbz2-dev liblz4-dev libsnappy-dev # to build RocksDB once more
+)
 
 case ${1:-} in
   build) wanted=("${build_packages[@]}") ;;
   test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
+  bench) wanted=("${build_packages[@]}" "${bench_packages[@]}") ;;
   -h | --help)
     usage
     exit 0

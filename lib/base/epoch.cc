@@ -75,6 +75,8 @@ std::uint64_t AdvanceAndFindOldest() {
   return oldest;
 }
 
+std::size_t Threads() { return internal::slot_count.load(std::memory_order_acquire); }
+
 void WaitForReaders() {
   const std::uint64_t stamp = internal::now.fetch_add(0, std::memory_order_seq_cst);
   while (AdvanceAndFindOldest() <= stamp) std::this_thread::yield();

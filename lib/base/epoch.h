@@ -20,15 +20,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
-#if defined(__SANITIZE_THREAD__)
-#define KVCACHE_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define KVCACHE_TSAN 1
-#endif
-#endif
+#include "base/sanitizers.h"
 
 namespace kvcache::epoch {
 
@@ -40,7 +35,7 @@ struct alignas(64) ThreadSlot {
 };
 
 namespace internal {
-extern constinit thread_local ThreadSlot* this_thread;
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local ThreadSlot* this_thread;
 extern constinit std::atomic<std::uint64_t> now;
 extern std::atomic<bool> asymmetric;  // membarrier works
 ThreadSlot& Register();
@@ -74,6 +69,9 @@ class Guard {
  private:
   ThreadSlot& slot_;
 };
+
+// How many threads have had a slot so far at most at one time: above every slot's index.
+std::size_t Threads();
 
 // The stamp for an object just unlinked. The caller orders the unlinking before this call and this
 // call before any later AdvanceAndFindOldest() by a lock.

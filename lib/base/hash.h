@@ -10,6 +10,12 @@
 
 namespace kvcache {
 
+// A key with its hash, computed once at the door.
+struct HashedKey {
+  std::uint64_t hash;
+  std::string_view key;
+};
+
 inline std::uint64_t HashKey(std::string_view key, std::uint64_t seed) {
   return XXH3_64bits_withSeed(key.data(), key.size(), seed);
 }

@@ -31,16 +31,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "kvcache/error.h"
 #include "kvcache/value.h"
 
 namespace kvcache {
-
-// A key with its hash, computed once at the door.
-struct HashedKey {
-  std::uint64_t hash;
-  std::string_view key;
-};
 
 // Which keys a range write or an invalidation concerns.
 using Scope = std::function<bool(std::string_view key)>;

@@ -81,6 +81,7 @@ class Protocol {
   Shard& ShardOf(HashedKey key) { return tier_.ShardOf(key.hash); }
   Lane& LaneOf(HashedKey key) { return lanes_[tier_.ShardIndex(key.hash)]; }
 
+  Result<std::optional<Value>> Read(HashedKey key);
   Missed Miss(HashedKey key);
   Result<std::optional<Value>> Resolve(Fetch& fetch);
   StoreRead ReadStore(std::span<Fetch*> fetches);

@@ -10,6 +10,12 @@
 namespace kvcache {
 namespace {
 
+void Assign(std::string& value, std::string_view bytes) {
+  // The size that libstdc++ 12 passes can be larger than the one asked for.
+  value.resize_and_overwrite(
+      bytes.size(), [&](char* into, std::size_t) { return bytes.copy(into, bytes.size()); });
+}
+
 // Under an epoch guard or the shard's lock.
 std::optional<Value> ValueOf(Entry& entry) {
   if (entry.absent()) return std::nullopt;
@@ -20,33 +26,31 @@ std::optional<Value> ValueOf(Entry& entry) {
 }  // namespace
 
 Result<std::optional<Value>> Protocol::Get(std::string_view key) {
-  const HashedKey hashed = Hashed(key);
+  const std::uint64_t hash = tier_.Hash(key);
   std::optional<Value> value;
-  if (tier_.Hit(hashed.hash, key, [&](Entry& entry) { value = ValueOf(entry); })) return value;
-  Missed missed = Miss(hashed);
-  if (auto* fetch = std::get_if<Fetch>(&missed)) return Resolve(*fetch);
-  return std::get<std::optional<Value>>(std::move(missed));
+  if (tier_.Hit(hash, key, [&](Entry& entry) { value = ValueOf(entry); })) return value;
+  return Read({hash, key});
 }
 
 Result<bool> Protocol::Get(std::string_view key, std::string& value) {
-  const HashedKey hashed = Hashed(key);
+  const std::uint64_t hash = tier_.Hash(key);
   bool found = false;
   const auto copy = [&](Entry& entry) {
-    value.assign(entry.value());
+    Assign(value, entry.value());
     found = !entry.absent();
   };
-  if (tier_.Hit(hashed.hash, key, copy)) return found;
-  Missed missed = Miss(hashed);
-  std::optional<Value> handle;
-  if (auto* fetch = std::get_if<Fetch>(&missed)) {
-    auto resolved = Resolve(*fetch);
-    if (!resolved) return std::unexpected(std::move(resolved.error()));
-    handle = *std::move(resolved);
-  } else {
-    handle = std::get<std::optional<Value>>(std::move(missed));
-  }
-  value.assign(handle ? handle->view() : std::string_view{});
-  return handle.has_value();
+  if (tier_.Hit(hash, key, copy)) return found;
+  const auto read = Read({hash, key});
+  if (!read) return std::unexpected(read.error());
+  Assign(value, *read ? (*read)->view() : std::string_view{});
+  return read->has_value();
+}
+
+// What a lookup that found nothing without the lock does. Out of the hit path's code.
+[[gnu::noinline, gnu::cold]] Result<std::optional<Value>> Protocol::Read(HashedKey key) {
+  Missed missed = Miss(key);
+  if (auto* fetch = std::get_if<Fetch>(&missed)) return Resolve(*fetch);
+  return std::get<std::optional<Value>>(std::move(missed));
 }
 
 // After a miss without the lock: looks again under it, and if the key is not there registers the
@@ -167,20 +171,28 @@ Result<std::optional<Value>> Protocol::Finish(Fetch& fetch, std::uint64_t nanose
 // only then others' loads are waited for, so that two calls never wait for each other.
 std::vector<Result<std::optional<Value>>> Protocol::MultiGet(
     std::span<const std::string_view> keys) {
-  std::vector<Result<std::optional<Value>>> results(keys.size());
-  constexpr std::size_t kAhead = 16;
+  std::vector<Result<std::optional<Value>>> results;
+  results.reserve(keys.size());
   std::vector<HashedKey> hashed(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) hashed[i] = Hashed(keys[i]);
   std::vector<std::size_t> missing;
-  for (std::size_t begin = 0; begin < keys.size(); begin += kAhead) {
-    const std::size_t end = std::min(begin + kAhead, keys.size());
-    for (std::size_t i = begin; i < end; ++i) {
-      hashed[i] = Hashed(keys[i]);
-      tier_.Prefetch(hashed[i].hash);
-    }
-    for (std::size_t i = begin; i < end; ++i) {
-      const auto take = [&](Entry& entry) { results[i] = ValueOf(entry); };
-      if (!tier_.Hit(hashed[i].hash, keys[i], take)) missing.push_back(i);
-    }
+  missing.reserve(keys.size());  // not under the guard
+  // In parts of about equal length: a short one would overlap few cache misses.
+  const std::size_t parts = (keys.size() + MemoryTier::kMostAhead - 1) / MemoryTier::kMostAhead;
+  for (std::size_t part = 0; part < parts; ++part) {
+    const std::size_t begin = keys.size() * part / parts;
+    const std::size_t end = keys.size() * (part + 1) / parts;
+    tier_.HitMany(
+        std::span(hashed).subspan(begin, end - begin),
+        [&](Entry& entry) {
+          if (entry.absent()) return void(results.emplace_back());
+          entry.Ref();
+          results.emplace_back(std::in_place, std::in_place, &entry, entry.value(), true);
+        },
+        [&] {
+          missing.push_back(results.size());
+          results.emplace_back();
+        });
   }
   if (!missing.empty()) FetchMissing(hashed, missing, results);
   return results;

@@ -28,9 +28,9 @@ class Lfu final : public RankedPolicy<Lfu> {
     const std::uint32_t now = HitTime();
     const std::uint32_t count = node.mark[0].load(std::memory_order_relaxed);
     const bool seen_in_this_tick = node.mark[1].load(std::memory_order_relaxed) == now;
-    if (seen_in_this_tick && count >= kCountedAlways) return;
-    if (count != kMost) node.mark[0].store(count + 1, std::memory_order_relaxed);
-    if (!seen_in_this_tick) node.mark[1].store(now, std::memory_order_relaxed);
+    MarkTarget target(node, !seen_in_this_tick | (count < kCountedAlways));
+    target.marks()[0].store(count + (count != kMost), std::memory_order_relaxed);
+    target.marks()[1].store(now, std::memory_order_relaxed);
   }
 
   std::uint64_t Rank(const PolicyNode& node) const {

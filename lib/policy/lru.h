@@ -20,9 +20,8 @@ class Lru final : public RankedPolicy<Lru> {
 
   void Touch(PolicyNode& node) override {
     const std::uint32_t now = HitTime();
-    if (node.mark[0].load(std::memory_order_relaxed) != now) {
-      node.mark[0].store(now, std::memory_order_relaxed);
-    }
+    const bool changes = node.mark[0].load(std::memory_order_relaxed) != now;
+    MarkTarget(node, changes).marks()[0].store(now, std::memory_order_relaxed);
   }
 
   std::uint64_t Rank(const PolicyNode& node) const {

@@ -24,6 +24,30 @@
 
 namespace kvcache {
 
+// Where Touch writes: the node's marks, or, if that would change nothing, where nobody looks. Not a
+// branch: no processor can predict which nodes were marked in this tick already, and it learns only
+// when the cache miss on the node is over, so a wrong guess costs the start of the next lookup.
+class MarkTarget {
+ public:
+  MarkTarget(PolicyNode& node, bool changes)
+      : marks_(Choose(reinterpret_cast<std::uintptr_t>(node.mark),
+                      reinterpret_cast<std::uintptr_t>(nowhere_), changes)) {}
+  MarkTarget(const MarkTarget&) = delete;
+  MarkTarget& operator=(const MarkTarget&) = delete;
+
+  std::atomic<std::uint32_t>* marks() { return marks_; }
+
+ private:
+  static std::atomic<std::uint32_t>* Choose(std::uintptr_t node, std::uintptr_t nowhere,
+                                            bool changes) {
+    const std::uintptr_t mask = -std::uintptr_t{changes};
+    return reinterpret_cast<std::atomic<std::uint32_t>*>((node & mask) | (nowhere & ~mask));
+  }
+
+  std::atomic<std::uint32_t> nowhere_[2];
+  std::atomic<std::uint32_t>* marks_;
+};
+
 // Derived provides, besides Admit and Touch:
 //   uint64_t Rank(const PolicyNode&) const;  // from the marks, whatever they hold
 //   uint64_t RebaseRank(uint64_t rank) const; void RebaseMarks(PolicyNode&);  // see Rebase

@@ -1,13 +1,14 @@
 // Counters of hits: each thread writes lines of its own.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>
 
 #include "base/epoch.h"
+#include "base/pages.h"
 
 namespace kvcache {
 
@@ -21,21 +22,25 @@ class HitCounters {
     std::atomic<std::uint64_t> absent{0};  // of those, hits on a remembered absence
   };
 
-  explicit HitCounters(std::size_t shards) : shards_(shards) {}
+  explicit HitCounters(std::size_t shards)
+      : shards_(shards), rows_(static_cast<std::atomic<Count*>*>(MapPages(kBytes))) {
+    if (rows_ == nullptr) throw std::bad_alloc();
+  }
   ~HitCounters() {
-    for (auto& chunk : chunks_) {
-      Chunk* rows = chunk.load(std::memory_order_relaxed);
-      if (rows == nullptr) continue;
-      for (auto& row : *rows) ::operator delete(row.load(), std::align_val_t{kLine});
-      delete rows;
+    for (std::size_t row = 0; row < Rows(); ++row) {
+      ::operator delete(rows_[row].load(std::memory_order_relaxed), std::align_val_t{kLine});
     }
+    UnmapPages(rows_, kBytes);
   }
   HitCounters(const HitCounters&) = delete;
   HitCounters& operator=(const HitCounters&) = delete;
 
   // Counts one for the calling thread, whose slot this is. Returns its hits in that shard.
   std::uint64_t Add(const epoch::ThreadSlot& thread, std::size_t shard, bool absent) {
-    Count& count = Row(thread.index)[shard];
+    Count* row = rows_[thread.index % kRows].load(std::memory_order_acquire);
+    if (row == nullptr) [[unlikely]]
+      row = MakeRow(thread);
+    Count& count = row[shard];
     const std::uint64_t hits = count.hits.load(std::memory_order_relaxed) + 1;
     count.hits.store(hits, std::memory_order_relaxed);
     if (absent) [[unlikely]] {
@@ -47,56 +52,36 @@ class HitCounters {
 
   template <class F>
   void ForEachRow(F&& f) const {
-    for (const auto& chunk : chunks_) {
-      const Chunk* rows = chunk.load(std::memory_order_acquire);
-      if (rows == nullptr) continue;
-      for (const auto& row : *rows) {
-        if (const Count* counts = row.load(std::memory_order_acquire)) f(counts);
-      }
+    for (std::size_t row = 0; row < Rows(); ++row) {
+      if (const Count* counts = rows_[row].load(std::memory_order_acquire)) f(counts);
     }
   }
 
  private:
   static constexpr std::size_t kLine = 64;
-  static constexpr std::size_t kChunkRows = 256;
-  static constexpr std::size_t kChunks = 256;  // 65,536 threads; the next share rows, and may
-                                               // lose counts to each other
-  using Chunk = std::array<std::atomic<Count*>, kChunkRows>;
+  // Threads beyond so many share rows, and may lose counts to each other. Pages that no thread's
+  // index reaches cost nothing.
+  static constexpr std::size_t kRows = 65'536;
+  static constexpr std::size_t kBytes = kRows * sizeof(std::atomic<Count*>);
 
-  Count* Row(std::size_t thread) {
-    const Chunk* rows = chunks_[thread / kChunkRows % kChunks].load(std::memory_order_acquire);
-    if (rows != nullptr) [[likely]] {
-      Count* counts = (*rows)[thread % kChunkRows].load(std::memory_order_acquire);
-      if (counts != nullptr) [[likely]] {
-        return counts;
-      }
-    }
-    return MakeRow(thread);
-  }
+  // That may be in use.
+  static std::size_t Rows() { return std::min(kRows, epoch::Threads()); }
 
-  Count* MakeRow(std::size_t thread) {
-    auto& chunk = chunks_[thread / kChunkRows % kChunks];
-    Chunk* rows = chunk.load(std::memory_order_acquire);
-    if (rows == nullptr) {
-      auto* fresh = new Chunk{};
-      if (chunk.compare_exchange_strong(rows, fresh, std::memory_order_acq_rel)) {
-        rows = fresh;
-      } else {
-        delete fresh;
-      }
-    }
-    auto* counts =
+  [[gnu::noinline]] Count* MakeRow(const epoch::ThreadSlot& thread) {
+    auto* fresh =
         static_cast<Count*>(::operator new(shards_ * sizeof(Count), std::align_val_t{kLine}));
-    for (std::size_t shard = 0; shard < shards_; ++shard) new (&counts[shard]) Count;
-    Count* others = nullptr;
-    auto& row = (*rows)[thread % kChunkRows];
-    if (row.compare_exchange_strong(others, counts, std::memory_order_acq_rel)) return counts;
-    ::operator delete(counts, std::align_val_t{kLine});
-    return others;
+    for (std::size_t shard = 0; shard < shards_; ++shard) new (&fresh[shard]) Count;
+    Count* row = nullptr;
+    if (rows_[thread.index % kRows].compare_exchange_strong(row, fresh,
+                                                            std::memory_order_acq_rel)) {
+      return fresh;
+    }
+    ::operator delete(fresh, std::align_val_t{kLine});
+    return row;
   }
 
   const std::size_t shards_;
-  std::array<std::atomic<Chunk*>, kChunks> chunks_{};
+  std::atomic<Count*>* const rows_;
 };
 
 }  // namespace kvcache

@@ -152,6 +152,13 @@ void MemoryTier::HitLocked(std::uint64_t hash, Entry& entry) {
   hits_.Add(epoch::ThisThread(), index, entry.absent());
 }
 
+void MemoryTier::Repair(std::uint64_t hash) {
+  Shard& shard = ShardOf(hash);
+  if (!shard.mutex().try_lock()) return;
+  const std::lock_guard lock(shard.mutex(), std::adopt_lock);
+  shard.Repair(kHitsPerRepair);
+}
+
 void MemoryTier::ReportOverhead(Shard& shard) {
   const std::size_t bytes = shard.OverheadBytes();
   if (bytes == shard.reported_overhead) return;

@@ -20,12 +20,16 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <bit>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,6 +76,11 @@ class MemoryTier {
   // copies, or takes a reference. False says only that the caller must look again under the lock.
   template <class Use>
   bool Hit(std::uint64_t hash, std::string_view key, Use&& use);
+  // The same for up to kMostAhead keys, whose cache misses overlap: calls `use(entry)` or
+  // `miss()` for each, in order; `miss` under the guard too.
+  static constexpr std::size_t kMostAhead = 64;
+  template <class Use, class Miss>
+  void HitMany(std::span<const HashedKey> keys, Use&& use, Miss&& miss);
 
   // Whether the key is there: true, false for a remembered absence, nothing when the tier does not
   // know. Counts and touches nothing.
@@ -79,9 +88,6 @@ class MemoryTier {
 
   // A hit found under the shard's lock: counts and touches.
   void HitLocked(std::uint64_t hash, Entry& entry);
-
-  // Asks for the line that Hit will read first.
-  void Prefetch(std::uint64_t hash) { ShardOf(hash).table().Prefetch(hash); }
 
   // A new entry with one reference, the caller's; null when the tier has no room for it. May evict,
   // so no shard's lock may be held.
@@ -125,9 +131,17 @@ class MemoryTier {
     std::uint64_t stamp = 0;
   };
 
+  // A thread's hits in one shard between two repairs that it pays for.
+  static constexpr std::uint32_t kHitsPerRepair = 32;
   static constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 62;
   static constexpr std::size_t kSlice = 256;  // entries handled under one hold of a lock
   static constexpr std::uint64_t kCollectAbove = std::uint64_t{128} << 10;  // retired bytes
+
+  // Marks the entry for the policy; null when that takes the lock.
+  static Entry* Touch(const Shard& shard, Entry* entry);
+  // True when the thread is to pay for a repair, once it has left the guard.
+  bool CountHit(const epoch::ThreadSlot& thread, std::uint64_t hash, const Entry& entry);
+  void Repair(std::uint64_t hash);
 
   PolicyContext Context() const;
   std::unique_ptr<Ordering> NewOrdering(const PolicySpec& policy) const;
@@ -164,27 +178,68 @@ class MemoryTier {
 
 template <class Use>
 bool MemoryTier::Hit(std::uint64_t hash, std::string_view key, Use&& use) {
-  constexpr std::uint32_t kHitsPerRepair = 32;
-  const std::size_t index = ShardIndex(hash);
-  Shard& shard = shards_[index];
   epoch::ThreadSlot& thread = epoch::ThisThread();
-  bool absent = false;
+  bool repair = false;
   {
     const epoch::Guard guard(thread);
-    Entry* entry = shard.table().Find(hash, key);
+    Shard& shard = ShardOf(hash);
+    Entry* entry = Touch(shard, shard.table().Find(hash, key));
     if (entry == nullptr) return false;
-    const Ordering& ordering = shard.ordering();
-    if (ordering.touch_needs_lock) return false;
-    if (ordering.Has(*entry)) ordering.policy->Touch(entry->node());
-    absent = entry->absent();
     use(*entry);
+    repair = CountHit(thread, hash, *entry);
   }
-  const std::uint64_t hits = hits_.Add(thread, index, absent);
-  if (hits % kHitsPerRepair == 0 && shard.mutex().try_lock()) {
-    const std::lock_guard lock(shard.mutex(), std::adopt_lock);
-    shard.Repair(kHitsPerRepair);
-  }
+  if (repair) [[unlikely]]
+    Repair(hash);
   return true;
+}
+
+template <class Use, class Miss>
+void MemoryTier::HitMany(std::span<const HashedKey> keys, Use&& use, Miss&& miss) {
+  assert(keys.size() <= kMostAhead);
+  epoch::ThreadSlot& thread = epoch::ThisThread();
+  std::uint64_t repairs = 0;  // bit i: after the hit of keys[i]
+  {
+    const epoch::Guard guard(thread);
+    std::array<Table::Bucket, kMostAhead> homes;
+    std::array<Entry*, kMostAhead> guesses;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      homes[i] = ShardOf(keys[i].hash).table().Home(keys[i].hash);
+      __builtin_prefetch(homes[i]);
+    }
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      guesses[i] = Table::Guess(homes[i], keys[i].hash);
+      __builtin_prefetch(guesses[i]);
+    }
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const auto [hash, key] = keys[i];
+      Shard& shard = ShardOf(hash);
+      Entry* entry = Touch(shard, shard.table().Confirm(guesses[i], hash, key));
+      if (entry == nullptr) {
+        miss();
+        continue;
+      }
+      use(*entry);
+      repairs |= std::uint64_t{CountHit(thread, keys[i].hash, *entry)} << i;
+    }
+  }
+  for (; repairs != 0; repairs &= repairs - 1) {
+    Repair(keys[static_cast<std::size_t>(std::countr_zero(repairs))].hash);
+  }
+}
+
+[[gnu::always_inline]] inline Entry* MemoryTier::Touch(const Shard& shard, Entry* entry) {
+  if (entry == nullptr) return nullptr;
+  const Ordering& ordering = shard.ordering();
+  if (ordering.touch_needs_lock) [[unlikely]]
+    return nullptr;
+  if (ordering.Has(*entry)) [[likely]]
+    ordering.policy->Touch(entry->node());
+  return entry;
+}
+
+inline bool MemoryTier::CountHit(const epoch::ThreadSlot& thread, std::uint64_t hash,
+                                 const Entry& entry) {
+  return hits_.Add(thread, ShardIndex(hash), entry.absent()) % kHitsPerRepair == 0;
 }
 
 template <class InScope>

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,7 @@
 #include "base/hash.h"
 #include "base/pages.h"
 #include "tier/entry.h"
+#include "tier/tag_match.h"
 
 namespace kvcache {
 
@@ -42,28 +44,33 @@ class Table {
   Table& operator=(const Table&) = delete;
 
   // Null when there is none, or (without the lock) when a writer is at work beside us.
-  Entry* Find(std::uint64_t hash, std::string_view key) const {
-    const Buckets* buckets = buckets_.load(std::memory_order_acquire);
-    const std::size_t most_probes = buckets->longest_probe.load(std::memory_order_relaxed);
-    Probe probe(hash, *buckets);
-    for (std::size_t probes = 0; probes < most_probes; ++probes, probe.Next()) {
-      const std::atomic<std::uint64_t>* slots = buckets->slots + probe.bucket() * 8;
-      for (int i = 0; i < 8; ++i) {
-        const std::uint64_t slot = slots[i].load(std::memory_order_acquire);
-        if (slot >> kTagShift != Tag(hash) || !HasEntry(slot)) continue;
-        Entry* entry = EntryIn(slot);
-        if (entry->key() == key) return entry;
-      }
-      if ((slots[0].load(std::memory_order_relaxed) & kOverflowMask) == 0) return nullptr;
-    }
-    return nullptr;
+  [[gnu::always_inline]] Entry* Find(std::uint64_t hash, std::string_view key) const {
+    return Confirm(Guess(Home(hash), hash), hash, key);
   }
 
-  // Asks for the cache line where Find will look first.
-  void Prefetch(std::uint64_t hash) const {
+  // Find in three steps, each of which reads a cache line that the one before knew the address of:
+  // lookups of many keys take each step for all of them, and their cache misses overlap.
+  using Bucket = const std::atomic<std::uint64_t>*;  // its 8 slots
+  Bucket Home(std::uint64_t hash) const {
     const Buckets* buckets = buckets_.load(std::memory_order_acquire);
-    __builtin_prefetch(buckets->slots + ScaleHash(hash, buckets->count) * 8);
+    return buckets->slots + Probe(hash, *buckets).bucket() * 8;
   }
+  // The first entry of the hash's tag, which nearly always is the one; may be null.
+  [[gnu::always_inline]] static Entry* Guess(Bucket home, std::uint64_t hash) {
+    const unsigned matches = MatchTags(home, Tag(hash));
+    if (matches == 0) [[unlikely]]
+      return nullptr;
+    Entry* entry = EntryIn(home[std::countr_zero(matches)].load(std::memory_order_acquire));
+    Entry::PrefetchValue(entry);
+    return entry;
+  }
+  [[gnu::always_inline]] Entry* Confirm(Entry* guess, std::uint64_t hash,
+                                        std::string_view key) const {
+    if (guess != nullptr && guess->HasKey(key)) [[likely]]
+      return guess;
+    return FindAnywhere(hash, key);
+  }
+
   std::size_t size() const { return size_; }
   std::size_t MemoryBytes() const { return buckets_.load(std::memory_order_relaxed)->bytes; }
   // As in Buckets: since the last rebuild.
@@ -140,16 +147,15 @@ class Table {
   }
 
  private:
-  static constexpr int kTagShift = 48;
   static constexpr std::uint64_t kOverflowMask = 7;
   static constexpr std::uint64_t kAddressMask = (std::uint64_t{1} << kTagShift) - 1 - kOverflowMask;
 
   // The shard is chosen by the lowest bits of the hash, the bucket by the highest.
-  static std::uint64_t Tag(std::uint64_t hash) { return (hash >> 10) & 0xffff; }
+  static std::uint16_t Tag(std::uint64_t hash) { return static_cast<std::uint16_t>(hash >> 10); }
   static std::uint64_t Pack(std::uint64_t hash, const Entry* entry) {
     const auto address = reinterpret_cast<std::uintptr_t>(entry);
     assert((address & ~kAddressMask) == 0);
-    return (Tag(hash) << kTagShift) | address;
+    return (std::uint64_t{Tag(hash)} << kTagShift) | address;
   }
   static bool HasEntry(std::uint64_t slot) { return (slot & kAddressMask) != 0; }
   static Entry* EntryIn(std::uint64_t slot) {
@@ -168,6 +174,21 @@ class Table {
     std::uint64_t hash_;
     const std::size_t count_;
   };
+
+  [[gnu::noinline]] Entry* FindAnywhere(std::uint64_t hash, std::string_view key) const {
+    const Buckets& buckets = *buckets_.load(std::memory_order_acquire);
+    const std::size_t most_probes = buckets.longest_probe.load(std::memory_order_relaxed);
+    Probe probe(hash, buckets);
+    for (std::size_t probes = 0; probes < most_probes; ++probes, probe.Next()) {
+      const Bucket slots = buckets.slots + probe.bucket() * 8;
+      for (unsigned matches = MatchTags(slots, Tag(hash)); matches != 0; matches &= matches - 1) {
+        Entry* entry = EntryIn(slots[std::countr_zero(matches)].load(std::memory_order_acquire));
+        if (entry != nullptr && entry->HasKey(key)) return entry;
+      }
+      if ((slots[0].load(std::memory_order_relaxed) & kOverflowMask) == 0) return nullptr;
+    }
+    return nullptr;
+  }
 
   static Buckets* Map(std::size_t count) {
     const std::size_t bytes = RoundUp(sizeof(Buckets) + (count - 1) * 64, kPageSize);

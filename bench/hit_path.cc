@@ -1,0 +1,143 @@
+// What a hit costs: kvcache under each policy beside what people use today. Time per key.
+//
+//   get/SYSTEM/VALUE_BYTES/zipf|uniform/threads:N            into a string
+//   get-zero-copy/kvcache-POLICY/VALUE_BYTES/...             a handle on the value in the tier
+//   multiget/SYSTEM/VALUE_BYTES/zipf|uniform/threads:N       100 keys a call
+//
+// A system is set up, in shuffled order, when the first benchmark selected needs it, and stays.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "support/program.h"
+#include "support/requests.h"
+#include "systems/kvcache_system.h"
+#include "systems/list_lru.h"
+#include "systems/map_systems.h"
+#include "systems/rocksdb_system.h"
+
+namespace bench {
+namespace {
+
+struct Case {
+  std::size_t value_bytes;
+  std::size_t entries;
+  Distribution distribution;
+
+  const Requests& requests() const { return SharedRequests(distribution, entries); }
+};
+
+template <class System>
+System& Shared(const Case& c) {
+  static std::map<std::size_t, std::unique_ptr<System>> systems;  // by value size
+  auto& system = systems[c.value_bytes];
+  if (system == nullptr) {
+    system = std::make_unique<System>(c.entries, c.value_bytes);
+    for (const std::uint32_t i : Shuffled(c.entries)) {
+      system->Put(KeyOf(i), ValueOf(i, c.value_bytes));
+    }
+    system->Seal();
+  }
+  return *system;
+}
+
+// Threads begin at different places of the stream.
+std::size_t FirstRequest(const benchmark::State& state) {
+  return static_cast<std::size_t>(state.thread_index()) * (Requests::kCount / 16 + 7);
+}
+
+// Runs `lookup(system, requests, i)`, which returns the keys not found, for `batch` keys at once.
+template <class System, class Lookup>
+void Measure(benchmark::State& state, const Case& c, std::size_t batch, Lookup&& lookup) {
+  static std::mutex setting_up;
+  std::unique_lock lock(setting_up);
+  System& system = Shared<System>(c);
+  const Requests& requests = c.requests();
+  lock.unlock();
+  std::size_t missing = 0;
+  std::size_t i = FirstRequest(state);
+  while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(batch))) {
+    missing += lookup(system, requests, i);
+    i += batch;
+  }
+  if (missing > 0) state.SkipWithError("keys were not found: this does not measure hits");
+}
+
+template <class System>
+void Get(benchmark::State& state, const Case& c) {
+  std::string value;
+  Measure<System>(state, c, 1, [&](System& system, const Requests& requests, std::size_t i) {
+    const bool found = system.Get(requests[i], value);
+    benchmark::DoNotOptimize(value.data());
+    return found ? 0 : 1;
+  });
+}
+
+template <class System>
+void GetZeroCopy(benchmark::State& state, const Case& c) {
+  Measure<System>(state, c, 1, [](System& system, const Requests& requests, std::size_t i) {
+    return system.GetZeroCopy(requests[i]) ? 0 : 1;
+  });
+}
+
+template <class System>
+void MultiGet(benchmark::State& state, const Case& c) {
+  constexpr std::size_t kBatch = 100;
+  std::array<std::string_view, kBatch> keys;
+  Measure<System>(state, c, kBatch, [&](System& system, const Requests& requests, std::size_t i) {
+    for (std::size_t k = 0; k < kBatch; ++k) keys[k] = requests[i + k];
+    return kBatch - system.MultiGet(keys);
+  });
+}
+
+template <class System>
+void Register(std::string_view operation, const Case& c,
+              void (*run)(benchmark::State&, const Case&)) {
+  const auto name =
+      fmt::format("{}/{}/{}/{}", operation, System::kName, c.value_bytes, NameOf(c.distribution));
+  auto* registered = benchmark::RegisterBenchmark(
+      name.c_str(), [run, c](benchmark::State& state) { run(state, c); });
+  registered->Threads(1)->Threads(2);
+  const int processors = static_cast<int>(std::thread::hardware_concurrency());
+  if (processors > 2) registered->Threads(processors);
+}
+
+template <class... Systems>
+void RegisterGet(const Case& c) {
+  (Register<Systems>("get", c, Get<Systems>), ...);
+}
+template <class... Systems>
+void RegisterMultiGet(const Case& c) {
+  (Register<Systems>("multiget", c, MultiGet<Systems>), ...);
+}
+template <class... Systems>
+void RegisterZeroCopy(const Case& c) {
+  (Register<Systems>("get-zero-copy", c, GetZeroCopy<Systems>), ...);
+}
+
+void RegisterAll(const Sizes& sizes) {
+  for (const std::size_t value_bytes : {100, 1024, 4096}) {
+    for (const Distribution distribution : {Distribution::kZipf, Distribution::kUniform}) {
+      const Case c{value_bytes, sizes.EntriesOf(value_bytes), distribution};
+      RegisterGet<KvcacheLru, KvcacheLfu, KvcacheLruK, StdUnorderedMap, AbslFlatHashMap,
+                  TbbConcurrentHashMap, MutexListLru, RocksDbBlockLru, RocksDbBlockHyper,
+                  RocksDbRow>(c);
+      RegisterZeroCopy<KvcacheLru, KvcacheLfu, KvcacheLruK>(c);
+      RegisterMultiGet<KvcacheLru, KvcacheLfu, KvcacheLruK, RocksDbBlockLru, RocksDbBlockHyper,
+                       RocksDbRow>(c);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) { return bench::RunProgram(argc, argv, bench::RegisterAll); }
