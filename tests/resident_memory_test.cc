@@ -140,6 +140,20 @@ TEST_CASE("resident memory grows by the capacity set, for mixed sizes and after 
   }
 }
 
+TEST_CASE("a tier that is not full is as resident as it says: tables it has outgrown are gone") {
+  if (testing::kSanitized) return testing::Skip("sanitizers keep freed memory resident");
+  InChild([] {
+    const EndlessStore::SizeOf ten = [](std::uint64_t) { return 10; };
+    const std::int64_t fixed = Fill(0, "lru", ten, 1000).resident;
+    const Growth growth = Fill(256 * kMiB, "lru", ten, 500000);
+    const auto said = static_cast<double>(growth.stats.memory_bytes);
+    const auto grown = static_cast<double>(growth.resident - fixed);
+    if (grown <= said + std::max(0.05 * said, 2.0 * kMiB)) return;
+    MESSAGE("grew by " << grown << " bytes, accounts say " << said);
+    _exit(1);
+  });
+}
+
 TEST_CASE("resident memory shrinks when the capacity does") {
   if (testing::kSanitized) return testing::Skip("sanitizers keep freed memory resident");
   InChild([] {

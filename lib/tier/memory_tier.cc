@@ -127,7 +127,7 @@ bool MemoryTier::Link(Shard& shard, std::uint64_t hash, Entry& entry) {
     return false;  // no memory for table or order: not cached
   }
   entry.Ref();
-  for (Entry* victim : evicted) Retire(*victim);
+  for (Entry* victim : evicted) Retire({.entry = victim});
   ReportOverhead(shard);
   return true;
 }
@@ -137,7 +137,7 @@ void MemoryTier::Drop(Shard& shard, std::uint64_t hash, std::string_view key) {
   if (entry == nullptr) return;
   ++shard.counters().invalidations;
   shard.Unlink(hash, *entry);
-  Retire(*entry);
+  Retire({.entry = entry});
 }
 
 std::optional<bool> MemoryTier::Peek(std::uint64_t hash, std::string_view key) const {
@@ -169,12 +169,15 @@ void MemoryTier::ReportOverhead(Shard& shard) {
 
 // Reclamation.
 
-void MemoryTier::Retire(Entry& entry) {
-  retired_bytes_.fetch_add(SlabAllocator::ChargeOf(&entry), std::memory_order_relaxed);
-  Retire({.entry = &entry});
+std::size_t MemoryTier::BytesOf(const Retired& retired) {
+  return retired.entry != nullptr ? SlabAllocator::ChargeOf(retired.entry) : retired.buckets->bytes;
 }
 
 void MemoryTier::Retire(Retired retired) {
+  retired_bytes_.fetch_add(BytesOf(retired), std::memory_order_relaxed);
+  if (retired.buckets != nullptr) {
+    slabs_.AddOverhead(static_cast<std::int64_t>(retired.buckets->bytes));
+  }
   const std::lock_guard lock(retired_mutex_);
   retired.stamp = epoch::Stamp();
   retired_.push_back(retired);
@@ -191,10 +194,13 @@ bool MemoryTier::Collect() {
   const auto kept = std::partition(waiting.begin(), waiting.end(),
                                    [&](const Retired& retired) { return retired.stamp >= oldest; });
   for (auto freed = kept; freed != waiting.end(); ++freed) {
-    if (freed->buckets != nullptr) Table::Unmap(freed->buckets);
-    if (freed->entry == nullptr) continue;
-    retired_bytes_.fetch_sub(SlabAllocator::ChargeOf(freed->entry), std::memory_order_relaxed);
-    Discard(*freed->entry);
+    retired_bytes_.fetch_sub(BytesOf(*freed), std::memory_order_relaxed);
+    if (freed->buckets != nullptr) {
+      slabs_.AddOverhead(-static_cast<std::int64_t>(freed->buckets->bytes));
+      Table::Unmap(freed->buckets);
+    } else {
+      Discard(*freed->entry);
+    }
   }
   const bool any = kept != waiting.end();
   waiting.erase(kept, waiting.end());
@@ -237,7 +243,7 @@ std::size_t MemoryTier::EvictBatch(std::size_t charge) {
     }
     ReportOverhead(*shard);
   }
-  for (Entry* victim : victims) Retire(*victim);
+  for (Entry* victim : victims) Retire({.entry = victim});
   return victims.size();
 }
 
@@ -280,7 +286,7 @@ void MemoryTier::Move(Entry& entry) {
   Entry* copy =
       Entry::Construct(memory, entry.key(), entry.value(), static_cast<std::uint8_t>(flags));
   shard.Replace(hash, entry, *copy);
-  Retire(entry);
+  Retire({.entry = &entry});
 }
 
 // Settings.
@@ -321,7 +327,7 @@ void MemoryTier::SetCapacityEntries(std::uint64_t entries) {
       const std::lock_guard lock(shards_[i].mutex());
       for (std::size_t n = 0; n < kSlice && more; ++n) {
         more = shards_[i].entries() > shards_[i].entry_limit;
-        if (more) Retire(*shards_[i].Evict());
+        if (more) Retire({.entry = shards_[i].Evict()});
       }
     }
     Collect();

@@ -155,7 +155,7 @@ class MemoryTier {
   bool EmptySparseSlab();
   void Move(Entry& entry);
 
-  void Retire(Entry& entry);
+  static std::size_t BytesOf(const Retired& retired);
   void Retire(Retired retired);
   void ReportOverhead(Shard& shard);
 
@@ -257,7 +257,7 @@ void MemoryTier::Sweep(InScope&& in_scope) {
         if (entry == nullptr || !in_scope(entry->key())) continue;
         ++shard.counters().invalidations;
         shard.Unlink(shard.HashOf(*entry), *entry);
-        Retire(*entry);
+        Retire({.entry = entry});
       }
       if (position == shard.table().positions()) break;
     }
