@@ -86,15 +86,11 @@ std::vector<Result<std::optional<Value>>> Cache::MultiGet(std::span<const std::s
 Result<bool> Cache::Contains(std::string_view key) { return protocol_->Contains(key); }
 
 Result<void> Cache::Put(std::string_view key, std::string_view value, const WriteOptions& options) {
-  Batch batch;
-  batch.Put(key, value);
-  return protocol_->Write(batch, options);
+  return protocol_->Put(key, value, options);
 }
 
 Result<void> Cache::Delete(std::string_view key, const WriteOptions& options) {
-  Batch batch;
-  batch.Delete(key);
-  return protocol_->Write(batch, options);
+  return protocol_->Delete(key, options);
 }
 
 Result<void> Cache::DeleteRange(std::string_view begin, std::string_view end,

@@ -5,7 +5,7 @@
 
 namespace kvcache {
 
-void Load::Publish(Result<std::optional<Value>> result) {
+void Answer::Publish(Result<std::optional<Value>> result) {
   {
     const std::lock_guard lock(mutex_);
     result_.emplace(std::move(result));
@@ -13,39 +13,46 @@ void Load::Publish(Result<std::optional<Value>> result) {
   published_.notify_all();
 }
 
-Result<std::optional<Value>> Load::Wait() {
+Result<std::optional<Value>> Answer::Wait() {
   std::unique_lock lock(mutex_);
   published_.wait(lock, [this] { return result_.has_value(); });
   return *result_;
 }
 
-InFlight::Reading InFlight::BeginRead(HashedKey key) {
-  if (writes_.contains(key) || InScope(key.key)) return {Role::kAlone, nullptr};
-  if (const auto found = loads_.find(key); found != loads_.end()) {
-    ++found->second->joined;
-    return {Role::kJoins, found->second};
-  }
-  auto load = std::make_shared<Load>(key);
-  loads_.emplace(load->key(), load);
-  return {Role::kLoads, std::move(load)};
+InFlight::Role InFlight::BeginRead(Load& load) {
+  if (writes_.contains(load.key) || InScope(load.key.key)) return Role::kAlone;
+  const auto [found, first] = loads_.try_emplace(load.key, &load);
+  if (first) return Role::kLoads;
+  Load& other = *found->second;
+  if (other.answer == nullptr) other.answer = std::make_shared<Answer>();
+  ++other.joined;
+  load.answer = other.answer;
+  return Role::kJoins;
 }
 
 bool InFlight::EndLoad(const Load& load) {
-  const auto found = loads_.find(load.key());
-  if (found == loads_.end() || found->second.get() != &load) return false;
+  const auto found = loads_.find(load.key);
+  if (found == loads_.end() || found->second != &load) return false;
   loads_.erase(found);
   return true;
 }
 
 void InFlight::BeginWrite(HashedKey key) {
-  auto found = writes_.find(key);
-  if (found == writes_.end()) {
-    found = writes_.emplace(OwnedKey{key.hash, std::string(key.key)}, WriteRecord{}).first;
-  }
+  const auto [found, first] = writes_.try_emplace(key);
   WriteRecord& record = found->second;
+  if (!first && record.key.empty()) KeepKey(key);
   ++record.writers;
   if (record.writers > 1 || InScope(key.key)) record.crossed = true;
   Overtake(key);
+}
+
+// Gives the key's record bytes of its own.
+void InFlight::KeepKey(HashedKey key) {
+  std::string bytes(key.key);
+  auto node = writes_.extract(key);
+  node.mapped().key = std::move(bytes);
+  node.key().key = node.mapped().key;
+  writes_.insert(std::move(node));
 }
 
 bool InFlight::EndWrite(HashedKey key) {

@@ -40,49 +40,49 @@ namespace kvcache {
 // Which keys a range write or an invalidation concerns.
 using Scope = std::function<bool(std::string_view key)>;
 
-// A read of the store that several lookups may wait for.
-class Load {
+// One lookup's answer, for which others wait.
+class Answer {
  public:
-  explicit Load(HashedKey key) : hash_(key.hash), key_(key.key) {}
-
-  HashedKey key() const { return {hash_, key_}; }
-
-  // Once, by the lookup that loads, with no lock held.
+  // Once, with no lock held.
   void Publish(Result<std::optional<Value>> result);
   // What was published; waits for it. With no lock held.
   Result<std::optional<Value>> Wait();
 
-  // Lookups that joined, beside the one that loads. Under the shard's lock.
-  std::size_t joined = 0;
-
  private:
-  const std::uint64_t hash_;
-  const std::string key_;
   std::mutex mutex_;
   std::condition_variable published_;
   std::optional<Result<std::optional<Value>>> result_;
+};
+
+// One lookup's read of the store. It lies with the lookup, key included, and stays where it is
+// while it is registered; most loads nobody joins, and those allocate nothing for it.
+struct Load {
+  explicit Load(HashedKey hashed) : key(hashed) {}
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  const HashedKey key;
+  // Under the shard's lock, until the load has ended: who joined, and what they wait for.
+  std::size_t joined = 0;
+  std::shared_ptr<Answer> answer = nullptr;  // null while nobody has joined
 };
 
 class InFlight {
  public:
   enum class Role : unsigned char {
     kAlone,  // reads the store for itself and caches nothing
-    kJoins,  // waits for `load`
-    kLoads,  // reads the store, then EndLoad, then publishes `load`
-  };
-  struct Reading {
-    Role role;
-    std::shared_ptr<Load> load;  // null when alone
+    kJoins,  // waits for the answer of another's load, now in `load`
+    kLoads,  // reads the store, then EndLoad, then publishes to `load.answer` if there is one
   };
 
   // A lookup has missed.
-  Reading BeginRead(HashedKey key);
+  Role BeginRead(Load& load);
   // True when what was loaded may be cached: nothing overtook it. To be cached before the lock
-  // goes.
+  // goes. Nobody joins from then on.
   bool EndLoad(const Load& load);
 
-  // Around one write of one key. EndWrite: true when what was written may be cached: no write
-  // crossed it. To be cached before the lock goes.
+  // Around one write of one key, whose bytes stay until then. EndWrite: true when what was written
+  // may be cached: no write crossed it. To be cached before the lock goes.
   void BeginWrite(HashedKey key);
   bool EndWrite(HashedKey key);
 
@@ -98,20 +98,13 @@ class InFlight {
   struct WriteRecord {
     std::size_t writers = 0;
     bool crossed = false;
-  };
-  struct OwnedKey {
-    std::uint64_t hash;
-    std::string key;
+    std::string key = {};  // once there is a second writer: the first one's bytes may go before it
   };
   struct Hasher {
-    using is_transparent = void;
-    std::size_t operator()(const OwnedKey& key) const { return key.hash; }
     std::size_t operator()(const HashedKey& key) const { return key.hash; }
   };
   struct Equal {
-    using is_transparent = void;
-    template <class A, class B>
-    bool operator()(const A& a, const B& b) const {
+    bool operator()(const HashedKey& a, const HashedKey& b) const {
       return a.hash == b.hash && a.key == b.key;
     }
   };
@@ -119,9 +112,12 @@ class InFlight {
   bool InScope(std::string_view key) const;
   void Overtake(HashedKey key);
 
-  std::unordered_map<OwnedKey, WriteRecord, Hasher, Equal> writes_;
+  void KeepKey(HashedKey key);
+
+  // The keys' bytes are the writers' or the record's own.
+  std::unordered_map<HashedKey, WriteRecord, Hasher, Equal> writes_;
   // Loads that are not stale. The keys are those of the loads.
-  std::unordered_map<HashedKey, std::shared_ptr<Load>, Hasher, Equal> loads_;
+  std::unordered_map<HashedKey, Load*, Hasher, Equal> loads_;
   std::vector<const Scope*> scopes_;
 };
 

@@ -13,7 +13,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <variant>
 #include <vector>
 
 #include "cache/in_flight.h"
@@ -21,6 +20,8 @@
 #include "tier/memory_tier.h"
 
 namespace kvcache {
+
+struct KeyWrite;  // writes.h
 
 class Protocol {
  public:
@@ -34,6 +35,8 @@ class Protocol {
                              const std::function<Result<std::string>()>& compute,
                              const WriteOptions& options);
 
+  Result<void> Put(std::string_view key, std::string_view value, const WriteOptions& options);
+  Result<void> Delete(std::string_view key, const WriteOptions& options);
   Result<void> Write(const Batch& batch, const WriteOptions& options);
   Result<void> WriteWith(std::span<const std::string_view> keys,
                          const std::function<Result<void>()>& commit);
@@ -60,13 +63,16 @@ class Protocol {
 
   // A read of the store on behalf of one key.
   struct Fetch {
-    HashedKey key;
-    InFlight::Reading reading;
+    explicit Fetch(HashedKey key) : load(key) {}
+
+    Load load;
+    InFlight::Role role = InFlight::Role::kAlone;
     Entry* entry = nullptr;       // what was found, with one reference; null: nothing (yet)
     std::string_view value = {};  // in it
     std::optional<Error> error = std::nullopt;
+    std::size_t index = 0;  // among the keys of a MultiGet
 
-    bool Joins() const { return reading.role == InFlight::Role::kJoins; }
+    bool Joins() const { return role == InFlight::Role::kJoins; }
   };
 
   struct StoreRead {
@@ -74,15 +80,12 @@ class Protocol {
     bool out_of_memory = false;
   };
 
-  // An answer found under the lock, or a fetch to be made.
-  using Missed = std::variant<std::optional<Value>, Fetch>;
-
   HashedKey Hashed(std::string_view key) const { return {tier_.Hash(key), key}; }
   Shard& ShardOf(HashedKey key) { return tier_.ShardOf(key.hash); }
   Lane& LaneOf(HashedKey key) { return lanes_[tier_.ShardIndex(key.hash)]; }
 
   Result<std::optional<Value>> Read(HashedKey key);
-  Missed Miss(HashedKey key);
+  bool FindAgain(Fetch& fetch, std::optional<Value>& found);
   Result<std::optional<Value>> Resolve(Fetch& fetch);
   StoreRead ReadStore(std::span<Fetch*> fetches);
   static void FailForMemory(std::span<Fetch* const> fetches, StoreRead& read);
@@ -97,9 +100,12 @@ class Protocol {
                                        const std::function<Result<std::string>()>& compute,
                                        const WriteOptions& options);
   Result<std::optional<Value>> ComputeAndPublish(
-      Load& computation, const std::function<Result<std::string>()>& compute,
+      std::string_view key, Answer& answer, const std::function<Result<std::string>()>& compute,
       const WriteOptions& options);
-  Result<void> WriteStore(const std::function<Result<void>()>& commit);
+  template <class Commit>
+  Result<void> WriteKeys(std::span<KeyWrite> writes, bool fill_tier, Commit&& commit);
+  template <class Commit>
+  Result<void> WriteStore(Commit&& commit);
 
   const bool cache_absent_;
   const std::unique_ptr<Store> store_;
@@ -111,7 +117,7 @@ class Protocol {
 
   // GetOrCompute: keys being computed.
   std::mutex computing_mutex_;
-  std::unordered_map<std::string, std::shared_ptr<Load>> computing_;
+  std::unordered_map<std::string, std::shared_ptr<Answer>> computing_;
 };
 
 }  // namespace kvcache

@@ -1,6 +1,7 @@
 // Get, MultiGet, Contains, GetOrCompute: hit, or miss and load.
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <new>
 #include <utility>
 
@@ -48,29 +49,31 @@ Result<bool> Protocol::Get(std::string_view key, std::string& value) {
 
 // What a lookup that found nothing without the lock does. Out of the hit path's code.
 [[gnu::noinline, gnu::cold]] Result<std::optional<Value>> Protocol::Read(HashedKey key) {
-  Missed missed = Miss(key);
-  if (auto* fetch = std::get_if<Fetch>(&missed)) return Resolve(*fetch);
-  return std::get<std::optional<Value>>(std::move(missed));
+  Fetch fetch(key);
+  if (std::optional<Value> found; FindAgain(fetch, found)) return found;
+  return Resolve(fetch);
 }
 
-// After a miss without the lock: looks again under it, and if the key is not there registers the
-// read, in one critical section.
-Protocol::Missed Protocol::Miss(HashedKey key) {
+// Looks again under the lock, and if the key is not there registers the read, in one critical
+// section. True when it was there.
+bool Protocol::FindAgain(Fetch& fetch, std::optional<Value>& found) {
+  const HashedKey key = fetch.load.key;
   Shard& shard = ShardOf(key);
   const std::lock_guard lock(shard.mutex());
   if (Entry* entry = shard.Find(key.hash, key.key)) {
     tier_.HitLocked(key.hash, *entry);
-    return ValueOf(*entry);
+    found = ValueOf(*entry);
+    return true;
   }
-  Fetch fetch{.key = key, .reading = LaneOf(key).in_flight.BeginRead(key)};
+  fetch.role = LaneOf(key).in_flight.BeginRead(fetch.load);
   ShardStats& counters = shard.counters();
   ++counters.misses;
-  ++(fetch.reading.role == InFlight::Role::kJoins ? counters.shared_loads : counters.loads);
-  return fetch;
+  ++(fetch.Joins() ? counters.shared_loads : counters.loads);
+  return false;
 }
 
 Result<std::optional<Value>> Protocol::Resolve(Fetch& fetch) {
-  if (fetch.Joins()) return fetch.reading.load->Wait();
+  if (fetch.Joins()) return fetch.load.answer->Wait();
   Fetch* one = &fetch;
   const StoreRead read = ReadStore({&one, 1});
   auto result = Finish(fetch, read.nanoseconds);
@@ -100,14 +103,14 @@ void Protocol::FailForMemory(std::span<Fetch* const> fetches, StoreRead& read) {
 
 void Protocol::GetFromStore(Fetch& fetch) {
   const auto found = Guarded<Result<bool>>([&] {
-    return store_->Get(fetch.key.key, [&](std::string_view value) { Receive(fetch, value); });
+    return store_->Get(fetch.load.key.key, [&](std::string_view value) { Receive(fetch, value); });
   });
   if (!found) fetch.error = found.error();
 }
 
 void Protocol::MultiGetFromStore(std::span<Fetch*> fetches) {
   std::vector<std::string_view> keys;
-  for (const Fetch* fetch : fetches) keys.push_back(fetch->key.key);
+  for (const Fetch* fetch : fetches) keys.push_back(fetch->load.key.key);
   const auto found = Guarded<Result<std::vector<Result<bool>>>>([&] {
     return store_->MultiGet(
         keys, [&](std::size_t i, std::string_view value) { Receive(*fetches[i], value); });
@@ -122,8 +125,8 @@ void Protocol::MultiGetFromStore(std::span<Fetch*> fetches) {
 }
 
 void Protocol::Receive(Fetch& fetch, std::string_view value) {
-  const bool cacheable = fetch.reading.role == InFlight::Role::kLoads;
-  if (cacheable) fetch.entry = tier_.NewEntry(fetch.key.key, value, false);
+  const bool cacheable = fetch.role == InFlight::Role::kLoads;
+  if (cacheable) fetch.entry = tier_.NewEntry(fetch.load.key.key, value, false);
   if (fetch.entry == nullptr) fetch.entry = tier_.NewLooseEntry(value);
   fetch.value = {fetch.entry->value().data(), value.size()};
 }
@@ -131,11 +134,11 @@ void Protocol::Receive(Fetch& fetch, std::string_view value) {
 // Ends a read of the store: caches what it found if nothing overtook it, counts, and gives the
 // answer to all who wait for it.
 Result<std::optional<Value>> Protocol::Finish(Fetch& fetch, std::uint64_t nanoseconds) {
-  const HashedKey key = fetch.key;
-  Load* load = fetch.reading.load.get();
+  const HashedKey key = fetch.load.key;
+  const bool loads = fetch.role == InFlight::Role::kLoads;
   const bool absent = fetch.entry == nullptr && !fetch.error;
   Entry* entry = fetch.entry;
-  if (absent && cache_absent_ && load != nullptr) entry = tier_.NewEntry(key.key, {}, true);
+  if (absent && cache_absent_ && loads) entry = tier_.NewEntry(key.key, {}, true);
 
   Shard& shard = ShardOf(key);
   bool linked = false;
@@ -143,13 +146,13 @@ Result<std::optional<Value>> Protocol::Finish(Fetch& fetch, std::uint64_t nanose
     const std::lock_guard lock(shard.mutex());
     Lane& lane = LaneOf(key);
     ShardStats& counters = shard.counters();
-    if (load != nullptr && !lane.in_flight.EndLoad(*load)) {
+    if (loads && !lane.in_flight.EndLoad(fetch.load)) {
       ++counters.stale_loads;
-    } else if (load != nullptr && !fetch.error && entry != nullptr) {
+    } else if (loads && !fetch.error && entry != nullptr) {
       linked = !entry->on_heap() && tier_.Link(shard, key.hash, *entry);
       if (!linked && tier_.enabled()) ++counters.rejections;
     }
-    if (absent) counters.absent += 1 + (load != nullptr ? load->joined : 0);
+    if (absent) counters.absent += 1 + fetch.load.joined;
     if (fetch.error) ++counters.load_errors;
     if (nanoseconds != 0) {
       counters.load_nanoseconds += nanoseconds;
@@ -163,7 +166,7 @@ Result<std::optional<Value>> Protocol::Finish(Fetch& fetch, std::uint64_t nanose
     if (!absent) result = std::move(value);
   }
   if (fetch.error) result = std::unexpected(*fetch.error);
-  if (load != nullptr) load->Publish(result);
+  if (fetch.load.answer != nullptr) fetch.load.answer->Publish(result);
   return result;
 }
 
@@ -211,20 +214,19 @@ void Protocol::FetchMissing(std::span<const HashedKey> keys, std::span<const std
       repeated.emplace_back(i, at->second);
     }
   }
-  std::vector<std::pair<std::size_t, Fetch>> fetches;  // index, and what is really missing
-  fetches.reserve(distinct.size());
+  std::deque<Fetch> fetches;  // what is really missing; a load stays where it is
   std::vector<Fetch*> own;
   own.reserve(distinct.size());
   StoreRead read;
   try {
     for (const std::size_t i : distinct) {
-      Missed missed = Miss(keys[i]);
-      if (auto* fetch = std::get_if<Fetch>(&missed)) {
-        fetches.emplace_back(i, std::move(*fetch));
-        if (fetches.back().second.Joins()) continue;
-        own.push_back(&fetches.back().second);
-      } else {
-        results[i] = std::get<std::optional<Value>>(std::move(missed));
+      Fetch& fetch = fetches.emplace_back(keys[i]);
+      fetch.index = i;
+      if (std::optional<Value> found; FindAgain(fetch, found)) {
+        results[i] = std::move(found);
+        fetches.pop_back();
+      } else if (!fetch.Joins()) {
+        own.push_back(&fetch);
       }
     }
   } catch (const std::bad_alloc&) {
@@ -232,12 +234,12 @@ void Protocol::FetchMissing(std::span<const HashedKey> keys, std::span<const std
   }
 
   if (!own.empty() && !read.out_of_memory) read = ReadStore(own);
-  for (auto& [i, fetch] : fetches) {
-    if (!fetch.Joins()) results[i] = Finish(fetch, std::exchange(read.nanoseconds, 0));
+  for (Fetch* fetch : own) {
+    results[fetch->index] = Finish(*fetch, std::exchange(read.nanoseconds, 0));
   }
   if (read.out_of_memory) throw std::bad_alloc();
-  for (auto& [i, fetch] : fetches) {
-    if (fetch.Joins()) results[i] = fetch.reading.load->Wait();
+  for (Fetch& fetch : fetches) {
+    if (fetch.Joins()) results[fetch.index] = fetch.load.answer->Wait();
   }
   for (const auto& [index, original] : repeated) {
     results[index] = results[original];
@@ -266,31 +268,31 @@ Result<Value> Protocol::GetOrCompute(std::string_view key,
   if (!found) return std::unexpected(std::move(found.error()));
   if (*found) return **std::move(found);
 
-  std::shared_ptr<Load> computation;
+  std::shared_ptr<Answer> answer;
   bool mine = false;
   {
     const std::lock_guard lock(computing_mutex_);
     auto& slot = computing_[std::string(key)];
     mine = slot == nullptr;
-    if (mine) slot = std::make_shared<Load>(Hashed(key));
-    computation = slot;
+    if (mine) slot = std::make_shared<Answer>();
+    answer = slot;
   }
-  auto result = mine ? ComputeAndPublish(*computation, compute, options) : computation->Wait();
+  auto result = mine ? ComputeAndPublish(key, *answer, compute, options) : answer->Wait();
   if (!result) return std::unexpected(std::move(result.error()));
   return **std::move(result);
 }
 
 Result<std::optional<Value>> Protocol::ComputeAndPublish(
-    Load& computation, const std::function<Result<std::string>()>& compute,
+    std::string_view key, Answer& answer, const std::function<Result<std::string>()>& compute,
     const WriteOptions& options) {
-  const std::string key(computation.key().key);
+  const std::string name(key);
   Result<std::optional<Value>> result = Fail(ErrorCode::kInternal, "out of memory");
   const auto publish = [&] {
     {
       const std::lock_guard lock(computing_mutex_);
-      computing_.erase(key);
+      computing_.erase(name);
     }
-    computation.Publish(result);
+    answer.Publish(result);
   };
   try {
     result = Compute(key, compute, options);
@@ -310,9 +312,7 @@ Result<std::optional<Value>> Protocol::Compute(std::string_view key,
   if (!found || *found) return found;
   auto computed = Guarded<Result<std::string>>(compute);
   if (!computed) return std::unexpected(std::move(computed.error()));
-  Batch batch;
-  batch.Put(key, *computed);
-  if (auto written = Write(batch, options); !written) {
+  if (auto written = Put(key, *computed, options); !written) {
     return std::unexpected(std::move(written.error()));
   }
   Entry* entry = tier_.NewLooseEntry(*computed);

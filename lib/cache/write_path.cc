@@ -15,8 +15,41 @@ Scope Protocol::ScopeOf(const KeyRange& range) const {
   };
 }
 
+template <class Commit>
+Result<void> Protocol::WriteStore(Commit&& commit) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto written = Guarded<Result<void>>(commit);
+  const auto nanoseconds =
+      std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count();
+  const std::lock_guard lock(write_latency_mutex_);
+  write_latency_.Record(static_cast<std::uint64_t>(nanoseconds));
+  return written;
+}
+
+template <class Commit>
+Result<void> Protocol::WriteKeys(std::span<KeyWrite> writes, bool fill_tier, Commit&& commit) {
+  KeyWrites key_writes(*this, writes);
+  key_writes.Begin();
+  auto written = WriteStore(commit);
+  if (written) key_writes.Commit(fill_tier);
+  return written;
+}
+
+Result<void> Protocol::Put(std::string_view key, std::string_view value,
+                           const WriteOptions& options) {
+  KeyWrite write{Hashed(key), KeyWrite::Outcome::kPut, value};
+  return WriteKeys({&write, 1}, options.fill_tier,
+                   [&] { return store_->Put(key, value, options); });
+}
+
+Result<void> Protocol::Delete(std::string_view key, const WriteOptions& options) {
+  KeyWrite write{Hashed(key), KeyWrite::Outcome::kDeleted};
+  return WriteKeys({&write, 1}, options.fill_tier, [&] { return store_->Delete(key, options); });
+}
+
 Result<void> Protocol::Write(const Batch& batch, const WriteOptions& options) {
-  std::vector<KeyWrites::Write> keys;
+  std::vector<KeyWrite> keys;
+  keys.reserve(batch.size());
   std::vector<std::pair<std::string_view, std::string_view>> ranges;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const Operation operation = batch[i];
@@ -24,9 +57,9 @@ Result<void> Protocol::Write(const Batch& batch, const WriteOptions& options) {
     if (operation.kind == Kind::kDeleteRange) {
       ranges.emplace_back(operation.key, operation.value);
     } else if (operation.kind == Kind::kPut) {
-      keys.push_back({Hashed(operation.key), KeyWrites::Outcome::kPut, operation.value});
+      keys.push_back({Hashed(operation.key), KeyWrite::Outcome::kPut, operation.value});
     } else {
-      keys.push_back({Hashed(operation.key), KeyWrites::Outcome::kDeleted});
+      keys.push_back({Hashed(operation.key), KeyWrite::Outcome::kDeleted});
     }
   }
   const Scope in_ranges = [this, &ranges](std::string_view key) {
@@ -38,32 +71,14 @@ Result<void> Protocol::Write(const Batch& batch, const WriteOptions& options) {
   // The scope first: it crosses the batch's own keys in it, for their order counts and is not kept.
   ScopeWrites scope_writes(*this, in_ranges);
   if (!ranges.empty()) scope_writes.Begin();
-  KeyWrites key_writes(*this, std::move(keys));
-  key_writes.Begin();
-  auto written = WriteStore([&] { return store_->Write(batch, options); });
-  if (written) key_writes.Commit(options.fill_tier);
-  return written;
-}
-
-Result<void> Protocol::WriteStore(const std::function<Result<void>()>& commit) {
-  const auto begin = std::chrono::steady_clock::now();
-  auto written = Guarded<Result<void>>(commit);
-  const auto nanoseconds =
-      std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count();
-  const std::lock_guard lock(write_latency_mutex_);
-  write_latency_.Record(static_cast<std::uint64_t>(nanoseconds));
-  return written;
+  return WriteKeys(keys, options.fill_tier, [&] { return store_->Write(batch, options); });
 }
 
 Result<void> Protocol::WriteWith(std::span<const std::string_view> keys,
                                  const std::function<Result<void>()>& commit) {
-  std::vector<KeyWrites::Write> writes;
+  std::vector<KeyWrite> writes;
   for (const std::string_view key : keys) writes.push_back({Hashed(key)});
-  KeyWrites key_writes(*this, std::move(writes));
-  key_writes.Begin();
-  auto written = WriteStore(commit);
-  if (written) key_writes.Commit(false);
-  return written;
+  return WriteKeys(writes, false, commit);
 }
 
 Result<void> Protocol::WriteWith(const Scope& scope, const std::function<Result<void>()>& commit) {

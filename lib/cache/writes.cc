@@ -6,36 +6,35 @@
 
 namespace kvcache {
 
-KeyWrites::KeyWrites(Protocol& cache, std::vector<Write> writes)
-    : cache_(cache), writes_(std::move(writes)) {
+KeyWrites::KeyWrites(Protocol& cache, std::span<KeyWrite> writes) : cache_(cache), writes_(writes) {
   if (writes_.size() < 2) return;
   for (std::size_t i = 0; i < writes_.size(); ++i) writes_[i].position = i;
-  const auto group = [this](const Write& write) {
+  const auto group = [this](const KeyWrite& write) {
     return std::tuple(cache_.tier_.ShardIndex(write.key.hash), write.key.hash, write.key.key);
   };
   // Of one key the last write comes first, and unique() keeps it.
-  std::ranges::sort(writes_, {}, [&](const Write& write) {
+  std::ranges::sort(writes_, {}, [&](const KeyWrite& write) {
     return std::tuple(group(write), writes_.size() - write.position);
   });
-  const auto [end, last] = std::ranges::unique(writes_, {}, group);
-  writes_.erase(end, last);
+  const auto repeated = std::ranges::unique(writes_, {}, group);
+  writes_ = writes_.first(writes_.size() - repeated.size());
 }
 
 KeyWrites::~KeyWrites() {
   while (ended_ < begun_) {
-    auto writes = ShardFrom(ended_);
-    writes = writes.first(std::min(writes.size(), begun_ - ended_));
-    const std::vector<Entry*> none(writes.size());
-    EndShard(writes, none);
+    const auto writes = ShardFrom(ended_);
+    EndShard(writes.first(std::min(writes.size(), begun_ - ended_)));
   }
 }
 
 // The writes from `at` on that share a shard.
-std::span<const KeyWrites::Write> KeyWrites::ShardFrom(std::size_t at) const {
-  const auto shard = [this](const Write& write) { return cache_.tier_.ShardIndex(write.key.hash); };
+std::span<KeyWrite> KeyWrites::ShardFrom(std::size_t at) const {
+  const auto shard = [this](const KeyWrite& write) {
+    return cache_.tier_.ShardIndex(write.key.hash);
+  };
   std::size_t end = at + 1;
   while (end < writes_.size() && shard(writes_[end]) == shard(writes_[at])) ++end;
-  return std::span(writes_).subspan(at, end - at);
+  return writes_.subspan(at, end - at);
 }
 
 void KeyWrites::Begin() {
@@ -43,7 +42,7 @@ void KeyWrites::Begin() {
     const auto writes = ShardFrom(begun_);
     Shard& shard = cache_.ShardOf(writes[0].key);
     const std::lock_guard lock(shard.mutex());
-    for (const Write& write : writes) {
+    for (const KeyWrite& write : writes) {
       cache_.LaneOf(write.key).in_flight.BeginWrite(write.key);
       ++begun_;
       cache_.tier_.Drop(shard, write.key.hash, write.key.key);
@@ -51,11 +50,11 @@ void KeyWrites::Begin() {
   }
 }
 
-Entry* KeyWrites::NewEntry(const Write& write) const {
-  if (write.outcome == Outcome::kPut) {
+Entry* KeyWrites::NewEntry(const KeyWrite& write) const {
+  if (write.outcome == KeyWrite::Outcome::kPut) {
     return cache_.tier_.NewEntry(write.key.key, write.value, false);
   }
-  if (write.outcome == Outcome::kDeleted && cache_.cache_absent_) {
+  if (write.outcome == KeyWrite::Outcome::kDeleted && cache_.cache_absent_) {
     return cache_.tier_.NewEntry(write.key.key, {}, true);
   }
   return nullptr;
@@ -64,33 +63,32 @@ Entry* KeyWrites::NewEntry(const Write& write) const {
 void KeyWrites::Commit(bool fill_tier) {
   while (ended_ < begun_) {
     const auto writes = ShardFrom(ended_);
-    std::vector<Entry*> entries(writes.size());
-    for (std::size_t i = 0; fill_tier && i < writes.size(); ++i) entries[i] = NewEntry(writes[i]);
-    EndShard(writes, entries);
+    if (fill_tier) {
+      for (KeyWrite& write : writes) write.entry = NewEntry(write);
+    }
+    EndShard(writes);
   }
   cache_.tier_.CollectIfDue();
 }
 
 // Ends the marks and links the entries, null where there is none, in one critical section.
-void KeyWrites::EndShard(std::span<const Write> writes, std::span<Entry* const> entries) {
-  std::vector<Entry*> unlinked;
+void KeyWrites::EndShard(std::span<KeyWrite> writes) {
   Shard& shard = cache_.ShardOf(writes[0].key);
   {
     const std::lock_guard lock(shard.mutex());
-    for (std::size_t i = 0; i < writes.size(); ++i) {
-      const HashedKey key = writes[i].key;
-      const bool uncrossed = cache_.LaneOf(key).in_flight.EndWrite(key);
+    for (KeyWrite& write : writes) {
+      const bool uncrossed = cache_.LaneOf(write.key).in_flight.EndWrite(write.key);
       ++ended_;
       ++shard.counters().writes;
-      if (entries[i] == nullptr) continue;
-      if (uncrossed && cache_.tier_.Link(shard, key.hash, *entries[i])) {
-        entries[i]->Unref();  // the tier has its own
-      } else {
-        unlinked.push_back(entries[i]);
-      }
+      if (write.entry == nullptr || !uncrossed) continue;
+      if (!cache_.tier_.Link(shard, write.key.hash, *write.entry)) continue;
+      write.entry->Unref();  // the tier has its own
+      write.entry = nullptr;
     }
   }
-  for (Entry* entry : unlinked) MemoryTier::Discard(*entry);
+  for (const KeyWrite& write : writes) {
+    if (write.entry != nullptr) MemoryTier::Discard(*write.entry);
+  }
 }
 
 void ScopeWrites::Begin() {

@@ -5,26 +5,28 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "cache/protocol.h"
 
 namespace kvcache {
 
+// One key's part in a write.
+struct KeyWrite {
+  enum class Outcome : std::uint8_t { kUnknown, kPut, kDeleted };
+
+  HashedKey key;
+  Outcome outcome = Outcome::kUnknown;  // what is known of the key once the store took the write
+  std::string_view value = {};          // of kPut
+  std::size_t position = 0;             // among the writes given; set by KeyWrites
+  Entry* entry = nullptr;               // to be cached; set by KeyWrites
+};
+
 // Marks keys as being written, from Begin to Commit or destruction, and drops what is cached of
-// them. The views in it are borrowed.
+// them. The writes are borrowed, and so are the bytes that they view.
 class KeyWrites {
  public:
-  enum class Outcome : std::uint8_t { kUnknown, kPut, kDeleted };
-  struct Write {
-    HashedKey key;
-    Outcome outcome = Outcome::kUnknown;  // what is known of the key once the store took the write
-    std::string_view value = {};          // of kPut
-    std::size_t position = 0;             // among the writes given; set by KeyWrites
-  };
-
-  // Of several writes of one key the last counts.
-  KeyWrites(Protocol& cache, std::vector<Write> writes);
+  // Of several writes of one key the last counts. Reorders them.
+  KeyWrites(Protocol& cache, std::span<KeyWrite> writes);
   ~KeyWrites();
   KeyWrites(const KeyWrites&) = delete;
   KeyWrites& operator=(const KeyWrites&) = delete;
@@ -36,13 +38,13 @@ class KeyWrites {
   void Commit(bool fill_tier);
 
  private:
-  std::span<const Write> ShardFrom(std::size_t at) const;
-  void EndShard(std::span<const Write> writes, std::span<Entry* const> entries);
-  Entry* NewEntry(const Write& write) const;
+  std::span<KeyWrite> ShardFrom(std::size_t at) const;
+  void EndShard(std::span<KeyWrite> writes);
+  Entry* NewEntry(const KeyWrite& write) const;
 
   Protocol& cache_;
-  std::vector<Write> writes_;  // grouped by shard
-  std::size_t begun_ = 0;      // of writes_, from the front
+  std::span<KeyWrite> writes_;  // grouped by shard
+  std::size_t begun_ = 0;       // of writes_, from the front
   std::size_t ended_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// The only file that includes RocksDB.
+// The only file that includes RocksDB, beside rocksdb_status.h.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <rocksdb/comparator.h>
@@ -20,6 +20,7 @@
 #include "kvcache/rocksdb.h"
 #include "store/claim.h"
 #include "store/options_text.h"
+#include "store/rocksdb_status.h"
 #include "store/scan_range.h"
 
 namespace kvcache {
@@ -27,52 +28,6 @@ namespace {
 
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
-// --- Errors ---
-
-bool ContainsAny(std::string_view text, std::initializer_list<std::string_view> phrases) {
-  return std::ranges::any_of(phrases, [&](std::string_view phrase) {
-    return text.find(phrase) != std::string_view::npos;
-  });
-}
-
-// Two conditions that users must be able to tell have no code of their own in RocksDB; its texts
-// have been the same since version 5.
-ErrorCode CodeOf(const rocksdb::Status& status, std::string_view text) {
-  switch (status.code()) {
-    case rocksdb::Status::kCorruption:
-      return ErrorCode::kCorruption;
-    case rocksdb::Status::kInvalidArgument:
-      return ErrorCode::kInvalidArgument;
-    case rocksdb::Status::kBusy:
-    case rocksdb::Status::kTimedOut:
-      return ErrorCode::kBusy;
-    case rocksdb::Status::kNotSupported:
-      return ContainsAny(text, {"read only mode", "compacted db mode", "secondary mode"})
-                 ? ErrorCode::kReadOnly
-                 : ErrorCode::kNotSupported;
-    case rocksdb::Status::kIOError:
-      return ContainsAny(text, {"While lock file", "lock hold by current process"})
-                 ? ErrorCode::kBusy
-                 : ErrorCode::kIoError;
-    default:
-      return ErrorCode::kInternal;
-  }
-}
-
-// "database /data/x: cannot write: the disk is full: IO error: No space left on device: ..."
-std::unexpected<Error> FailWith(const rocksdb::Status& status, std::string_view where,
-                                std::string_view what) {
-  std::string text = status.ToString();
-  std::ranges::replace(text, '\n', ' ');
-  text.erase(text.find_last_not_of(" .:") + 1);
-  const ErrorCode code = CodeOf(status, text);
-  if (code == ErrorCode::kReadOnly) text = "it is open for reading only";
-  const bool full = status.subcode() == rocksdb::Status::kNoSpace ||
-                    status.subcode() == rocksdb::Status::kSpaceLimit;
-  return Fail(code, fmt::format("{}: cannot {}: {}{}", where, what,
-                                full ? "the disk is full: " : "", text));
-}
 
 // --- What cannot be cached ---
 
@@ -171,9 +126,15 @@ class RocksDbStore : public Store {
       const rocksdb::Status status = Append(batch[i], updates);
       if (!status.ok()) return FailWith(status, where_, "write");
     }
-    rocksdb::WriteOptions write_options;
-    write_options.sync = options.sync;
-    return Done(db_->Write(write_options, &updates), "write");
+    return Done(db_->Write(Translate(options), &updates), "write");
+  }
+
+  Result<void> Put(std::string_view key, std::string_view value,
+                   const WriteOptions& options) override {
+    return Done(db_->Put(Translate(options), family_, ToSlice(key), ToSlice(value)), "write");
+  }
+  Result<void> Delete(std::string_view key, const WriteOptions& options) override {
+    return Done(db_->Delete(Translate(options), family_, ToSlice(key)), "write");
   }
 
   Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) override {
@@ -252,6 +213,12 @@ class RocksDbStore : public Store {
   Result<void> Done(const rocksdb::Status& status, std::string_view what) const {
     if (!status.ok()) return FailWith(status, where_, what);
     return {};
+  }
+
+  static rocksdb::WriteOptions Translate(const WriteOptions& options) {
+    rocksdb::WriteOptions write_options;
+    write_options.sync = options.sync;
+    return write_options;
   }
 
   rocksdb::Status Append(const Operation& operation, rocksdb::WriteBatch& updates) const {

@@ -39,6 +39,18 @@ std::vector<Result<bool>> Store::MultiGet(std::span<const std::string_view> keys
   return answers;
 }
 
+Result<void> Store::Put(std::string_view key, std::string_view value, const WriteOptions& options) {
+  Batch batch;
+  batch.Put(key, value);
+  return Write(batch, options);
+}
+
+Result<void> Store::Delete(std::string_view key, const WriteOptions& options) {
+  Batch batch;
+  batch.Delete(key);
+  return Write(batch, options);
+}
+
 int Store::Compare(std::string_view a, std::string_view b) const { return a.compare(b); }
 
 Result<void> Store::CatchUp() {

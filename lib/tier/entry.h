@@ -91,6 +91,8 @@ class Entry {
 
   // References: one for the tier while it holds the entry, one for each Value.
   void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
+  // No Value has one beside the tier's.
+  bool referenced_once() const { return refs_.load(std::memory_order_acquire) == 1; }
   // Returns true when it was the last.
   bool Unref() { return refs_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
 

@@ -1,6 +1,7 @@
 #include "tier/memory_tier.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <limits>
 #include <new>
@@ -121,13 +122,13 @@ bool MemoryTier::Link(Shard& shard, std::uint64_t hash, Entry& entry) {
   if (shard.entry_limit == 0) return false;
   std::vector<Entry*> evicted;
   try {
-    if (Table::Buckets* old = shard.RebuildTableIfNeeded()) Retire({.buckets = old});
+    if (Table::Buckets* old = shard.RebuildTableIfNeeded()) Retire(*old);
     shard.Link(hash, entry, evicted);
   } catch (const std::bad_alloc&) {
     return false;  // no memory for table or order: not cached
   }
   entry.Ref();
-  for (Entry* victim : evicted) Retire({.entry = victim});
+  Retire(evicted);
   ReportOverhead(shard);
   return true;
 }
@@ -137,7 +138,7 @@ void MemoryTier::Drop(Shard& shard, std::uint64_t hash, std::string_view key) {
   if (entry == nullptr) return;
   ++shard.counters().invalidations;
   shard.Unlink(hash, *entry);
-  Retire({.entry = entry});
+  Retire({&entry, 1});
 }
 
 std::optional<bool> MemoryTier::Peek(std::uint64_t hash, std::string_view key) const {
@@ -173,40 +174,66 @@ std::size_t MemoryTier::BytesOf(const Retired& retired) {
   return retired.entry != nullptr ? SlabAllocator::ChargeOf(retired.entry) : retired.buckets->bytes;
 }
 
-void MemoryTier::Retire(Retired retired) {
-  retired_bytes_.fetch_add(BytesOf(retired), std::memory_order_relaxed);
-  if (retired.buckets != nullptr) {
-    slabs_.AddOverhead(static_cast<std::int64_t>(retired.buckets->bytes));
-  }
+void MemoryTier::Retire(std::span<Entry* const> entries) {
+  if (entries.empty()) return;
+  std::size_t bytes = 0;
+  for (const Entry* entry : entries) bytes += SlabAllocator::ChargeOf(entry);
+  retired_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   const std::lock_guard lock(retired_mutex_);
-  retired.stamp = epoch::Stamp();
-  retired_.push_back(retired);
+  const std::uint64_t stamp = epoch::Stamp();
+  for (Entry* entry : entries) retired_.push_back({.entry = entry, .stamp = stamp});
 }
 
+void MemoryTier::Retire(Table::Buckets& buckets) {
+  retired_bytes_.fetch_add(buckets.bytes, std::memory_order_relaxed);
+  slabs_.AddOverhead(static_cast<std::int64_t>(buckets.bytes));
+  const std::lock_guard lock(retired_mutex_);
+  retired_.push_back({.buckets = &buckets, .stamp = epoch::Stamp()});
+}
+
+// Stamps grow along the queue, so what can be freed is at its front. What was retired after the
+// epoch advanced may be in a reader's hands whatever its stamp, and is left.
 bool MemoryTier::Collect() {
-  std::vector<Retired> waiting;
+  std::uint64_t end = 0;
   {
     const std::lock_guard lock(retired_mutex_);
-    waiting.swap(retired_);
+    if (retired_.empty()) return false;
+    end = collected_ + retired_.size();
   }
-  if (waiting.empty()) return false;
   const std::uint64_t oldest = epoch::AdvanceAndFindOldest();
-  const auto kept = std::partition(waiting.begin(), waiting.end(),
-                                   [&](const Retired& retired) { return retired.stamp >= oldest; });
-  for (auto freed = kept; freed != waiting.end(); ++freed) {
-    retired_bytes_.fetch_sub(BytesOf(*freed), std::memory_order_relaxed);
-    if (freed->buckets != nullptr) {
-      slabs_.AddOverhead(-static_cast<std::int64_t>(freed->buckets->bytes));
-      Table::Unmap(freed->buckets);
+  std::array<Retired, kCollectBatch> batch;
+  for (bool any = false;; any = true) {
+    std::size_t count = 0;
+    {
+      const std::lock_guard lock(retired_mutex_);
+      for (; count < batch.size() && collected_ < end && retired_.front().stamp < oldest;
+           ++collected_) {
+        batch[count++] = retired_.front();
+        retired_.pop_front();
+      }
+    }
+    if (count == 0) return any;
+    Free(std::span(batch).first(count));
+  }
+}
+
+void MemoryTier::Free(std::span<const Retired> batch) {
+  std::array<void*, kCollectBatch> blocks;
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  for (const Retired& retired : batch) {
+    bytes += BytesOf(retired);
+    if (retired.buckets != nullptr) {
+      slabs_.AddOverhead(-static_cast<std::int64_t>(retired.buckets->bytes));
+      Table::Unmap(retired.buckets);
+    } else if (retired.entry->referenced_once()) {
+      blocks[count++] = retired.entry;
     } else {
-      Discard(*freed->entry);
+      Discard(*retired.entry);
     }
   }
-  const bool any = kept != waiting.end();
-  waiting.erase(kept, waiting.end());
-  const std::lock_guard lock(retired_mutex_);
-  retired_.insert(retired_.end(), waiting.begin(), waiting.end());
-  return any;
+  retired_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  slabs_.Free(std::span(blocks).first(count));
 }
 
 void MemoryTier::CollectIfDue() {
@@ -230,21 +257,21 @@ std::size_t MemoryTier::EvictBatch(std::size_t charge) {
   Shard* shard = PickShard();
   if (shard == nullptr) return 0;
   const std::uint64_t spare = slabs_.limit() / 512;
-  std::vector<Entry*> victims;
+  std::array<Entry*, kSlice> victims;
+  std::size_t count = 0;
   std::size_t bytes = 0;
   {
     const std::lock_guard lock(shard->mutex());
-    while (victims.size() < kSlice &&
-           (bytes < charge || (victims.size() < kBatch && bytes < spare))) {
+    while (count < kSlice && (bytes < charge || (count < kBatch && bytes < spare))) {
       Entry* victim = shard->Evict();
       if (victim == nullptr) break;
       bytes += SlabAllocator::ChargeOf(victim);
-      victims.push_back(victim);
+      victims[count++] = victim;
     }
     ReportOverhead(*shard);
   }
-  for (Entry* victim : victims) Retire({.entry = victim});
-  return victims.size();
+  Retire(std::span(victims).first(count));
+  return count;
 }
 
 // The larger of two, which keeps shards about equal; null when all are empty.
@@ -286,7 +313,8 @@ void MemoryTier::Move(Entry& entry) {
   Entry* copy =
       Entry::Construct(memory, entry.key(), entry.value(), static_cast<std::uint8_t>(flags));
   shard.Replace(hash, entry, *copy);
-  Retire({.entry = &entry});
+  Entry* moved = &entry;
+  Retire({&moved, 1});
 }
 
 // Settings.
@@ -324,11 +352,14 @@ void MemoryTier::SetCapacityEntries(std::uint64_t entries) {
   SetLimits(0, entries);
   for (std::size_t i = 0; i < shards(); ++i) {
     for (bool more = true; more;) {
+      std::array<Entry*, kSlice> victims;
+      std::size_t count = 0;
       const std::lock_guard lock(shards_[i].mutex());
-      for (std::size_t n = 0; n < kSlice && more; ++n) {
+      for (; count < kSlice && more; count += more) {
         more = shards_[i].entries() > shards_[i].entry_limit;
-        if (more) Retire({.entry = shards_[i].Evict()});
+        if (more) victims[count] = shards_[i].Evict();
       }
+      Retire(std::span(victims).first(count));
     }
     Collect();
   }
@@ -339,7 +370,7 @@ void MemoryTier::SetCapacityEntries(std::uint64_t entries) {
 void MemoryTier::FitTables() {
   for (std::size_t i = 0; i < shards(); ++i) {
     const std::lock_guard lock(shards_[i].mutex());
-    if (Table::Buckets* old = shards_[i].RebuildTableIfNeeded()) Retire({.buckets = old});
+    if (Table::Buckets* old = shards_[i].RebuildTableIfNeeded()) Retire(*old);
     ReportOverhead(shards_[i]);
   }
   Collect();

@@ -26,6 +26,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,7 +34,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "base/epoch.h"
 #include "base/hash.h"
@@ -135,6 +135,7 @@ class MemoryTier {
   static constexpr std::uint32_t kHitsPerRepair = 32;
   static constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 62;
   static constexpr std::size_t kSlice = 256;  // entries handled under one hold of a lock
+  static constexpr std::size_t kCollectBatch = 64;
   static constexpr std::uint64_t kCollectAbove = std::uint64_t{128} << 10;  // retired bytes
 
   // Marks the entry for the policy; null when that takes the lock.
@@ -156,7 +157,9 @@ class MemoryTier {
   void Move(Entry& entry);
 
   static std::size_t BytesOf(const Retired& retired);
-  void Retire(Retired retired);
+  void Retire(std::span<Entry* const> entries);
+  void Retire(Table::Buckets& buckets);
+  void Free(std::span<const Retired> batch);
   void ReportOverhead(Shard& shard);
 
   const TierOptions options_;
@@ -167,7 +170,8 @@ class MemoryTier {
   std::atomic<std::uint64_t> retired_bytes_{0};
 
   std::mutex retired_mutex_;
-  std::vector<Retired> retired_;
+  std::deque<Retired> retired_;
+  std::uint64_t collected_ = 0;  // have left that queue
 
   std::mutex settings_mutex_;       // one change of policy or capacity at a time
   mutable std::mutex names_mutex_;  // what the settings are called
@@ -257,7 +261,7 @@ void MemoryTier::Sweep(InScope&& in_scope) {
         if (entry == nullptr || !in_scope(entry->key())) continue;
         ++shard.counters().invalidations;
         shard.Unlink(shard.HashOf(*entry), *entry);
-        Retire({.entry = entry});
+        Retire({&entry, 1});
       }
       if (position == shard.table().positions()) break;
     }

@@ -110,13 +110,22 @@ void* SlabAllocator::Allocate(std::size_t size) {
 }
 
 void SlabAllocator::Free(void* block) {
-  Slab* slab = HeaderOf(block);
-  SlabAllocator& owner = *slab->owner;
+  SlabAllocator& owner = Of(block);
   const std::lock_guard lock(owner.mutex_);
+  owner.FreeLocked(block);
+}
+
+void SlabAllocator::Free(std::span<void* const> blocks) {
+  const std::lock_guard lock(mutex_);
+  for (void* block : blocks) FreeLocked(block);
+}
+
+void SlabAllocator::FreeLocked(void* block) {
+  Slab* slab = HeaderOf(block);
   if (slab->size_class == kRun) {
-    owner.FreeRun(slab);
+    FreeRun(slab);
   } else {
-    owner.FreeBlock(slab, block);
+    FreeBlock(slab, block);
   }
 }
 

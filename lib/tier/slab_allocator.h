@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,8 @@ class SlabAllocator {
   bool HasRoomFor(std::size_t size) const;
 
   static void Free(void* block);
+  // Of this allocator, all at once.
+  void Free(std::span<void* const> blocks);
 
   // What the tier holds elsewhere (tables, order, history) and what Values hold of entries that
   // left: the first counts against the limit, the second extends it.
@@ -118,6 +121,7 @@ class SlabAllocator {
   char* FirstBlock(Slab* slab) const { return reinterpret_cast<char*>(slab) + first_block_; }
   bool Fits(std::size_t bytes) const;
 
+  void FreeLocked(void* block);
   void* AllocateRun(std::size_t size);
   void FreeRun(Slab* run);
   std::size_t RunBytes(std::size_t size) const;

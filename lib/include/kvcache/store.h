@@ -101,6 +101,11 @@ class Store {
   // Atomic: all of the batch or nothing, to every reader and after a crash.
   virtual Result<void> Write(const Batch& batch, const WriteOptions& options) = 0;
 
+  // Of one key. The defaults call Write.
+  virtual Result<void> Put(std::string_view key, std::string_view value,
+                           const WriteOptions& options);
+  virtual Result<void> Delete(std::string_view key, const WriteOptions& options);
+
   // Visits a snapshot of the store.
   virtual Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) = 0;
 

@@ -1,0 +1,366 @@
+// What misses, writes, evictions and changes of settings cost.
+//
+//   cold-get/kvcache-POLICY/filling|evicting, cold-get/rocksdb     every key is read from RocksDB
+//   put, delete, write-100/kvcache-lru|rocksdb       time per key; RocksDB with its defaults
+//   insert/kvcache-POLICY|mutex-list-lru             into a full tier: each one evicts
+//   churn/kvcache-POLICY|mutex-list-lru/hit:PERCENT/threads:N    look up, insert what is missing
+//   settings/set-policy|set-capacity/entries:N       on a full tier, while readers run
+//
+// Values are of 100 bytes. Counters: p50_ns, p99_ns, p999_ns of single operations; for settings the
+// longest_hit_us and longest_miss_us that a reader saw, and the seconds that the change took.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "kvcache/cache.h"
+#include "kvcache/rocksdb.h"
+#include "support/program.h"
+#include "support/requests.h"
+#include "systems/kvcache_system.h"
+#include "systems/list_lru.h"
+#include "systems/rocksdb_system.h"
+
+namespace bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::size_t kValueBytes = 100;
+
+std::uint64_t NanosecondsSince(Clock::time_point begin) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - begin).count());
+}
+
+void CountPercentiles(benchmark::State& state, std::vector<std::uint64_t>& nanoseconds) {
+  if (nanoseconds.empty()) return;
+  std::ranges::sort(nanoseconds);
+  const auto at = [&](std::size_t permille) {
+    return static_cast<double>(nanoseconds[(nanoseconds.size() - 1) * permille / 1000]);
+  };
+  state.counters["p50_ns"] = at(500);
+  state.counters["p99_ns"] = at(990);
+  state.counters["p999_ns"] = at(999);
+}
+
+// --- Over RocksDB ---
+
+// A database with all keys in it, shared by benchmarks, each of which opens its cache over it.
+class Database {
+ public:
+  explicit Database(std::size_t entries) : entries_(entries) {
+    rocksdb::Options options = RocksDbOptionsFor(RocksDbCache::kBlockLru, std::size_t{1} << 30);
+    rocksdb::DB* db = nullptr;
+    if (!rocksdb::DB::Open(options, folder_.path().string(), &db).ok()) std::exit(1);
+    db_.reset(db);
+    for (const std::uint32_t i : Shuffled(entries)) {
+      db_->Put({}, KeyOf(i), ValueOf(i, kValueBytes));
+    }
+    db_->Flush({});
+    db_->CompactRange({}, nullptr, nullptr);
+    std::string value;
+    for (std::size_t i = 0; i < entries; ++i) db_->Get({}, KeyOf(i), &value);  // into block cache
+  }
+  rocksdb::DB& db() { return *db_; }
+  std::unique_ptr<kvcache::Cache> NewCache(const char* policy, std::uint64_t capacity) {
+    return OpenOrExit({.capacity = capacity, .policy = policy}, *kvcache::WrapRocksDb(db_.get()));
+  }
+  // Keys in the order in which they are asked for: each once, then again.
+  std::string_view operator[](std::size_t i) const { return keys_[i % keys_.size()]; }
+  std::size_t entries() const { return entries_; }
+
+ private:
+  std::vector<std::string> MakeKeys() const {
+    std::vector<std::string> keys;
+    for (const std::uint32_t i : Shuffled(entries_)) keys.push_back(KeyOf(i));
+    return keys;
+  }
+
+  const std::size_t entries_;
+  const std::vector<std::string> keys_ = MakeKeys();
+  ScratchFolder folder_;
+  std::unique_ptr<rocksdb::DB> db_;
+};
+
+std::uint64_t CapacityFor(std::size_t entries) { return entries * (kValueBytes + 80); }
+
+// Reads all keys once: into a tier where they fit, or into a full one of a tenth of them.
+void ColdGet(benchmark::State& state, Database& database, const char* policy, bool evicting) {
+  const std::size_t entries = database.entries();
+  const auto cache =
+      database.NewCache(policy, evicting ? CapacityFor(entries / 10) : 2 * CapacityFor(entries));
+  std::size_t i = 0;
+  std::string value;
+  for (; evicting && i < entries / 4; ++i) (void)cache->Get(database[i], value);
+  for (auto _ : state) benchmark::DoNotOptimize(cache->Get(database[i++], value));
+  if (!evicting && i > entries) state.SkipWithError("keys were read twice: fewer iterations");
+}
+
+void ColdGetAlone(benchmark::State& state, Database& database) {
+  std::size_t i = 0;
+  rocksdb::PinnableSlice value;
+  for (auto _ : state) {
+    value.Reset();
+    benchmark::DoNotOptimize(database.db().Get({}, database.db().DefaultColumnFamily(),
+                                               std::string(database[i++]), &value));
+  }
+}
+
+enum class Writing : std::uint8_t { kPut, kDelete, kBatch };
+
+void Write(benchmark::State& state, Database& database, Writing writing) {
+  const auto cache = database.NewCache("lru", CapacityFor(database.entries() / 10));
+  const std::string value = ValueOf(1, kValueBytes);
+  std::size_t i = 0;
+  for (; i < database.entries() / 4; ++i) (void)cache->Put(database[i], value);
+  kvcache::Batch batch;
+  const benchmark::IterationCount keys = writing == Writing::kBatch ? 100 : 1;
+  while (state.KeepRunningBatch(keys)) {
+    if (writing == Writing::kPut) {
+      benchmark::DoNotOptimize(cache->Put(database[i++], value));
+    } else if (writing == Writing::kDelete) {
+      benchmark::DoNotOptimize(cache->Delete(database[i++]));
+    } else {
+      batch.Clear();
+      for (int k = 0; k < 100; ++k) batch.Put(database[i++], value);
+      benchmark::DoNotOptimize(cache->Write(batch));
+    }
+  }
+}
+
+void WriteAlone(benchmark::State& state, Database& database, Writing writing) {
+  const std::string value = ValueOf(1, kValueBytes);
+  const auto slice = [&](std::size_t at) {
+    return rocksdb::Slice(database[at].data(), database[at].size());
+  };
+  std::size_t i = 0;
+  for (; i < database.entries() / 4; ++i) database.db().Put({}, slice(i), value);
+  rocksdb::WriteBatch batch;
+  const benchmark::IterationCount keys = writing == Writing::kBatch ? 100 : 1;
+  while (state.KeepRunningBatch(keys)) {
+    if (writing == Writing::kPut) {
+      benchmark::DoNotOptimize(database.db().Put({}, slice(i++), value));
+    } else if (writing == Writing::kDelete) {
+      benchmark::DoNotOptimize(database.db().Delete({}, slice(i++)));
+    } else {
+      batch.Clear();
+      for (int k = 0; k < 100; ++k) batch.Put(slice(i++), value);
+      benchmark::DoNotOptimize(database.db().Write({}, &batch));
+    }
+  }
+}
+
+// One for those that read, which stays as it is, and one for those that write.
+Database& ToRead(std::size_t entries) {
+  static Database database(entries);
+  return database;
+}
+Database& ToWrite(std::size_t entries) {
+  static Database database(entries);
+  return database;
+}
+
+void RegisterStoreBound(std::size_t entries) {
+  const auto iterations = static_cast<benchmark::IterationCount>(entries / 2);
+  const auto add = [&](const std::string& name, Database& (*database)(std::size_t), auto run) {
+    benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+      run(state, database(entries));
+    })->Iterations(iterations);
+  };
+  for (const char* policy : {"lru", "lfu", "lru-k"}) {
+    for (const bool evicting : {false, true}) {
+      add(fmt::format("cold-get/kvcache-{}/{}", policy, evicting ? "evicting" : "filling"), ToRead,
+          [=](benchmark::State& s, Database& d) { ColdGet(s, d, policy, evicting); });
+    }
+  }
+  add("cold-get/rocksdb", ToRead, ColdGetAlone);
+  const std::pair<const char*, Writing> writings[] = {
+      {"put", Writing::kPut}, {"delete", Writing::kDelete}, {"write-100", Writing::kBatch}};
+  for (const auto& [name, writing] : writings) {
+    add(fmt::format("{}/kvcache-lru", name), ToWrite,
+        [=](benchmark::State& s, Database& d) { Write(s, d, writing); });
+    add(fmt::format("{}/rocksdb", name), ToWrite,
+        [=](benchmark::State& s, Database& d) { WriteAlone(s, d, writing); });
+  }
+}
+
+// --- The tier alone ---
+
+// A system that holds `entries` of many more keys. Insert evicts once it is full.
+class FullTier {
+ public:
+  FullTier(const char* policy, std::size_t entries)
+      : cache_(OpenOrExit({.capacity = CapacityFor(entries), .policy = policy},
+                          std::make_unique<NullStore>())) {}
+  bool Get(std::string_view key, std::string& value) {
+    const auto found = cache_->Get(key, value);
+    return found && *found;
+  }
+  void Put(std::string_view key, std::string_view value) { (void)cache_->Put(key, value); }
+
+ private:
+  std::unique_ptr<kvcache::Cache> cache_;
+};
+
+// Keys by number, made beforehand.
+const std::vector<std::string>& Keys(std::size_t count) {
+  static std::vector<std::string> keys;
+  for (std::size_t i = keys.size(); i < count; ++i) keys.push_back(KeyOf(i));
+  return keys;
+}
+
+template <class System>
+void Insert(benchmark::State& state, System& system, std::size_t entries) {
+  const auto& keys = Keys(4 * entries);
+  const std::string value = ValueOf(1, kValueBytes);
+  std::string got;
+  std::size_t i = 0;
+  // Full, and every other entry was hit: evictions meet nodes whose rank has changed.
+  for (; i < 2 * entries; ++i) {
+    system.Put(keys[i], value);
+    system.Get(keys[i / 2], got);
+  }
+  std::vector<std::uint64_t> nanoseconds;
+  nanoseconds.reserve(static_cast<std::size_t>(state.max_iterations));
+  for (auto _ : state) {
+    const auto begin = Clock::now();
+    system.Put(keys[i++ % keys.size()], value);
+    nanoseconds.push_back(NanosecondsSince(begin));
+  }
+  CountPercentiles(state, nanoseconds);
+}
+
+// Uniform requests for so many keys that `hit_percent` of them are in the tier.
+template <class System>
+void Churn(benchmark::State& state, System& system, std::size_t entries, std::size_t hit_percent) {
+  const std::size_t count = entries * 100 / hit_percent;
+  const auto& keys = Keys(count);
+  const auto drawn = Draw(Distribution::kUniform, count, std::size_t{1} << 20);
+  const std::string value = ValueOf(1, kValueBytes);
+  std::string got;
+  std::size_t hits = 0;
+  std::size_t i = static_cast<std::size_t>(state.thread_index()) * 7919;
+  for (auto _ : state) {
+    const std::string& key = keys[drawn[i++ % drawn.size()]];
+    if (system.Get(key, got)) {
+      ++hits;
+    } else {
+      system.Put(key, value);
+    }
+  }
+  state.counters["hit_ratio"] =
+      benchmark::Counter(static_cast<double>(hits) / static_cast<double>(state.iterations()),
+                         benchmark::Counter::kAvgThreads);
+}
+
+template <class Make>
+void RegisterTier(std::string_view name, std::size_t entries, Make make) {
+  const auto iterations = static_cast<benchmark::IterationCount>(entries);
+  benchmark::RegisterBenchmark(fmt::format("insert/{}", name).c_str(),
+                               [=](benchmark::State& state) {
+                                 auto system = make();
+                                 Insert(state, *system, entries);
+                               })
+      ->Iterations(iterations);
+  for (const std::size_t percent : {10, 50, 90}) {
+    for (const int threads : {1, 2}) {
+      benchmark::RegisterBenchmark(
+          fmt::format("churn/{}/hit:{}", name, percent).c_str(),
+          [=](benchmark::State& state) {
+            static std::mutex making;
+            static std::map<std::size_t, decltype(make())> systems;
+            std::unique_lock lock(making);
+            auto& system = systems[percent];
+            if (system == nullptr) {
+              system = make();
+              for (std::size_t i = 0; i < 2 * entries; ++i) {
+                system->Put(Keys(entries * 100 / percent)[i % (entries * 100 / percent)],
+                            ValueOf(1, kValueBytes));
+              }
+            }
+            lock.unlock();
+            Churn(state, *system, entries, percent);
+          })
+          ->Threads(threads);
+    }
+  }
+}
+
+// --- Settings ---
+
+// Runs `change` on a full tier while a reader of resident keys and one that misses time each call.
+void Settings(benchmark::State& state, std::size_t entries,
+              const std::function<void(kvcache::Cache&)>& change) {
+  const auto cache = OpenOrExit({.capacity = CapacityFor(entries), .policy = "lru"},
+                                std::make_unique<NullStore>());
+  for (std::size_t i = 0; i < entries; ++i) (void)cache->Put(KeyOf(i), ValueOf(1, kValueBytes));
+  std::atomic<bool> done{false};
+  const auto longest = [&](auto key_of) {
+    std::uint64_t worst = 0;
+    std::string value;
+    for (std::uint64_t i = 0; !done.load(std::memory_order_relaxed); ++i) {
+      const std::string key = key_of(i);
+      const auto begin = Clock::now();
+      (void)cache->Get(key, value);
+      worst = std::max(worst, NanosecondsSince(begin));
+    }
+    return static_cast<double>(worst) / 1000;
+  };
+  for (auto _ : state) {
+    double hit = 0;
+    double miss = 0;
+    std::thread hits([&] { hit = longest([&](std::uint64_t i) { return KeyOf(i % 1000); }); });
+    std::thread misses(
+        [&] { miss = longest([&](std::uint64_t i) { return KeyOf(entries + i); }); });
+    const auto begin = Clock::now();
+    change(*cache);
+    state.counters["seconds"] = static_cast<double>(NanosecondsSince(begin)) / 1e9;
+    done = true;
+    hits.join();
+    misses.join();
+    state.counters["longest_hit_us"] = hit;
+    state.counters["longest_miss_us"] = miss;
+  }
+}
+
+void RegisterSettings(std::size_t entries) {
+  const auto add = [&](std::string_view name, std::function<void(kvcache::Cache&)> change) {
+    benchmark::RegisterBenchmark(fmt::format("settings/{}/entries:{}", name, entries).c_str(),
+                                 [=](benchmark::State& state) { Settings(state, entries, change); })
+        ->Iterations(1)
+        ->Unit(benchmark::kSecond);
+  };
+  add("set-policy", [](kvcache::Cache& cache) { (void)cache.SetPolicy("lfu"); });
+  add("set-capacity",
+      [entries](kvcache::Cache& cache) { (void)cache.SetCapacity(CapacityFor(entries) / 2); });
+}
+
+void RegisterAll(const Sizes& sizes) {
+  const std::size_t entries = sizes.EntriesOf(kValueBytes);
+  RegisterStoreBound(entries);
+  const std::size_t small = std::max<std::size_t>(entries / 5, 1);
+  RegisterTier("kvcache-lru", small, [=] { return std::make_unique<FullTier>("lru", small); });
+  RegisterTier("kvcache-lfu", small, [=] { return std::make_unique<FullTier>("lfu", small); });
+  RegisterTier("kvcache-lru-k", small, [=] { return std::make_unique<FullTier>("lru-k", small); });
+  RegisterTier("mutex-list-lru", small,
+               [=] { return std::make_unique<MutexListLru>(small, kValueBytes); });
+  RegisterSettings(entries);
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) { return bench::RunProgram(argc, argv, bench::RegisterAll); }
