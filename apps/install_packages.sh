@@ -28,13 +28,15 @@ test_packages=(
 )
 bench_packages=(
   git python3 libbenchmark-dev libabsl-dev libtbb-dev gnuplot-nox valgrind
+)
+rocksdb_packages=(
   dpkg-dev patch libbz2-dev liblz4-dev libsnappy-dev # to build RocksDB once more
 )
 
 case ${1:-} in
   build) wanted=("${build_packages[@]}") ;;
-  test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
-  bench) wanted=("${build_packages[@]}" "${bench_packages[@]}") ;;
+  test) wanted=("${build_packages[@]}" "${test_packages[@]}" "${bench_packages[@]}") ;;
+  bench) wanted=("${build_packages[@]}" "${bench_packages[@]}" "${rocksdb_packages[@]}") ;;
   -h | --help)
     usage
     exit 0

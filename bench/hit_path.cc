@@ -38,6 +38,7 @@ struct Case {
 template <class System>
 System& Shared(const Case& c) {
   static std::map<std::size_t, std::unique_ptr<System>> systems;  // by value size
+  if (systems.empty()) AtEnd([] { systems.clear(); });
   auto& system = systems[c.value_bytes];
   if (system == nullptr) {
     system = std::make_unique<System>(c.entries, c.value_bytes);

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kEntries = 2'000;
 constexpr std::size_t kValueBytes = 100;
 constexpr std::size_t kBatch = 100;
+constexpr std::size_t kRequests = std::size_t{1} << 14;
 
 using bench::KvcacheSystem;
 using bench::Requests;
@@ -60,7 +61,7 @@ int main(int argc, char** argv) {
   for (const std::uint32_t i : bench::Shuffled(kEntries)) {
     system.Put(bench::KeyOf(i), bench::ValueOf(i, kValueBytes));
   }
-  const Requests requests(bench::Distribution::kZipf, kEntries);
+  const Requests requests(bench::Distribution::kZipf, kEntries, kRequests);
   const std::size_t found = CountGet(system, requests, n) + CountGetZeroCopy(system, requests, n) +
                             CountMultiGet(system, requests, n);
   if (found == 3 * n) return 0;

@@ -6,12 +6,25 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kvcache/size.h"
 
 namespace bench {
+
+namespace {
+
+std::vector<std::function<void()>>& Ends() {
+  static std::vector<std::function<void()>> ends;
+  return ends;
+}
+
+}  // namespace
+
+void AtEnd(std::function<void()> end) { Ends().push_back(std::move(end)); }
 
 std::uint64_t Sizes::EntriesOf(std::uint64_t value_bytes) const {
   return std::min(entries, most_bytes / value_bytes);
@@ -46,6 +59,7 @@ int RunProgram(int argc, char** argv, const std::function<void(const Sizes&)>& a
   add(sizes);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
+  for (const auto& end : Ends()) end();
   return 0;
 }
 

@@ -15,6 +15,10 @@ struct Sizes {
   std::uint64_t EntriesOf(std::uint64_t value_bytes) const;
 };
 
+// Has `end` called when all benchmarks have run and before main returns: what is static in a
+// library may be gone when our own statics are destroyed.
+void AtEnd(std::function<void()> end);
+
 // Registers by `add`, then runs what Google Benchmark's flags select, beside ours (--entries,
 // --most-bytes); repetitions interleaved unless told otherwise. Returns main's result.
 int RunProgram(int argc, char** argv, const std::function<void(const Sizes&)>& add);

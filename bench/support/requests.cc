@@ -63,9 +63,9 @@ std::vector<std::uint32_t> Draw(Distribution distribution, std::size_t n, std::s
   return drawn;
 }
 
-Requests::Requests(Distribution distribution, std::size_t n) {
-  keys_.reserve(kCount * kKeyBytes);
-  for (const std::uint32_t i : Draw(distribution, n, kCount)) keys_ += KeyOf(i);
+Requests::Requests(Distribution distribution, std::size_t n, std::size_t count) : mask_(count - 1) {
+  keys_.reserve(count * kKeyBytes);
+  for (const std::uint32_t i : Draw(distribution, n, count)) keys_ += KeyOf(i);
 }
 
 const Requests& SharedRequests(Distribution distribution, std::size_t n) {

@@ -32,15 +32,17 @@ std::vector<std::uint32_t> Draw(Distribution distribution, std::size_t n, std::s
 // The keys of Draw's numbers, one after the other: drawn beforehand, and read as a stream.
 class Requests {
  public:
-  Requests(Distribution distribution, std::size_t n);
+  // `count` is a power of two.
+  Requests(Distribution distribution, std::size_t n, std::size_t count = kCount);
 
   // The i-th key asked for, i taken modulo their number.
   std::string_view operator[](std::size_t i) const {
-    return {keys_.data() + (i & (kCount - 1)) * kKeyBytes, kKeyBytes};
+    return {keys_.data() + (i & mask_) * kKeyBytes, kKeyBytes};
   }
   static constexpr std::size_t kCount = std::size_t{1} << 22;
 
  private:
+  const std::size_t mask_;
   std::string keys_;
 };
 

@@ -62,11 +62,11 @@ ThreadSlot& Register() {
 
 }  // namespace internal
 
-std::uint64_t AdvanceAndFindOldest() {
-  std::uint64_t oldest = internal::now.fetch_add(1, std::memory_order_seq_cst) + 1;
-  if (internal::asymmetric.load(std::memory_order_relaxed)) {
-    internal::Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-  }
+namespace {
+
+// Of the epochs that readers have announced, and `now`.
+std::uint64_t Oldest(std::uint64_t now) {
+  std::uint64_t oldest = now;
   for (auto* slot = internal::slots.load(std::memory_order_acquire); slot != nullptr;
        slot = slot->next) {
     const std::uint64_t announced = slot->announced.fetch_add(0, std::memory_order_seq_cst);
@@ -75,11 +75,23 @@ std::uint64_t AdvanceAndFindOldest() {
   return oldest;
 }
 
+}  // namespace
+
+std::uint64_t AdvanceAndFindOldest() {
+  const std::uint64_t now = internal::now.fetch_add(1, std::memory_order_seq_cst) + 1;
+  if (internal::asymmetric.load(std::memory_order_relaxed)) {
+    internal::Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  }
+  return Oldest(now);
+}
+
 std::size_t Threads() { return internal::slot_count.load(std::memory_order_acquire); }
 
 void WaitForReaders() {
   const std::uint64_t stamp = internal::now.fetch_add(0, std::memory_order_seq_cst);
-  while (AdvanceAndFindOldest() <= stamp) std::this_thread::yield();
+  // One barrier will do: who announces an old epoch after it has yet to read any pointer.
+  std::uint64_t oldest = AdvanceAndFindOldest();
+  for (; oldest <= stamp; oldest = Oldest(stamp + 1)) std::this_thread::yield();
 }
 
 }  // namespace kvcache::epoch

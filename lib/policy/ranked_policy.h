@@ -67,6 +67,7 @@ class RankedPolicy : public Policy {
     PolicyNode* victim = FindVictim();
     self().OnEvict(*victim);
     heap_.Remove(*victim);
+    if (!heap_.empty()) __builtin_prefetch(heap_.top().node);  // likely the next victim
     return victim;
   }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <limits>
 #include <new>
+#include <vector>
 
 #include "base/stats_fields.h"
 
@@ -241,7 +242,7 @@ void MemoryTier::CollectIfDue() {
 }
 
 bool MemoryTier::MakeRoom(std::size_t charge) {
-  if (EmptySparseSlab()) return true;
+  if (EmptySparseSlabs(1, false)) return true;
   // Readers that do not leave (a thread that lost its processor) are no reason to evict ever more.
   const std::uint64_t most_retired =
       charge + std::max<std::uint64_t>(kCollectAbove, slabs_.limit() / 64);
@@ -253,21 +254,16 @@ bool MemoryTier::MakeRoom(std::size_t charge) {
 // Evicts from one shard: the bytes wanted, and where entries are small a few more, so that finding
 // out about readers is paid for once in many evictions.
 std::size_t MemoryTier::EvictBatch(std::size_t charge) {
-  constexpr std::size_t kBatch = 16;
+  constexpr std::size_t kBatch = 32;
   Shard* shard = PickShard();
   if (shard == nullptr) return 0;
   const std::uint64_t spare = slabs_.limit() / 512;
-  std::array<Entry*, kSlice> victims;
+  std::array<Entry*, Shard::kMostEvicted> victims;
   std::size_t count = 0;
-  std::size_t bytes = 0;
   {
     const std::lock_guard lock(shard->mutex());
-    while (count < kSlice && (bytes < charge || (count < kBatch && bytes < spare))) {
-      Entry* victim = shard->Evict();
-      if (victim == nullptr) break;
-      bytes += SlabAllocator::ChargeOf(victim);
-      victims[count++] = victim;
-    }
+    count = shard->Evict(std::span(victims).first(charge > spare ? victims.size() : kBatch),
+                         std::max<std::uint64_t>(charge, spare));
     ReportOverhead(*shard);
   }
   Retire(std::span(victims).first(count));
@@ -287,12 +283,23 @@ Shard* MemoryTier::PickShard() {
   return nullptr;
 }
 
-bool MemoryTier::EmptySparseSlab() {
-  const SlabAllocator::SparseSlab sparse = slabs_.TakeSparseSlab();
-  if (sparse.slab == nullptr) return false;
-  for (void* block : sparse.blocks) Move(*static_cast<Entry*>(block));
-  if (!sparse.blocks.empty()) Collect();
-  return slabs_.ReturnSlab(sparse.slab);
+// Empties up to so many slabs by moving what is in them; true when one was given back. Unless it
+// waits for readers, a slab in which one of them may be reading stays in use.
+bool MemoryTier::EmptySparseSlabs(std::size_t most, bool wait) {
+  std::vector<void*> slabs;
+  bool moved = false;
+  while (slabs.size() < most) {
+    const SlabAllocator::SparseSlab sparse = slabs_.TakeSparseSlab();
+    if (sparse.slab == nullptr) break;
+    slabs.push_back(sparse.slab);
+    for (void* block : sparse.blocks) Move(*static_cast<Entry*>(block));
+    moved = moved || !sparse.blocks.empty();
+  }
+  if (moved && wait) epoch::WaitForReaders();
+  if (moved) Collect();
+  bool any = false;
+  for (void* slab : slabs) any = slabs_.ReturnSlab(slab) || any;
+  return any;
 }
 
 // Moves the entry in this block, if there is a linked one, to another block of its size.
@@ -337,9 +344,17 @@ void MemoryTier::SetLimits(std::uint64_t bytes, std::uint64_t entries) {
 void MemoryTier::SetCapacity(std::uint64_t bytes) {
   const std::lock_guard settings(settings_mutex_);
   SetLimits(bytes, 0);
+  // Waiting for readers is paid for once in many evictions: one that lost its processor amid a hit
+  // comes back after milliseconds.
+  constexpr std::size_t kSlabsAtOnce = 64;
   while (slabs_.OverLimit()) {
-    if (EmptySparseSlab()) continue;
-    const bool evicted = EvictBatch(SlabAllocator::kSlabBytes) > 0;
+    if (EmptySparseSlabs(kSlabsAtOnce, true)) continue;
+    bool evicted = false;
+    for (std::size_t i = 0; i < kSlabsAtOnce; ++i) {
+      if (EvictBatch(SlabAllocator::kSlabBytes) == 0) break;
+      evicted = true;
+      if (!slabs_.OverLimit(retired_bytes_.load(std::memory_order_relaxed))) break;
+    }
     epoch::WaitForReaders();
     if (!Collect() && !evicted) break;
   }
@@ -352,14 +367,14 @@ void MemoryTier::SetCapacityEntries(std::uint64_t entries) {
   SetLimits(0, entries);
   for (std::size_t i = 0; i < shards(); ++i) {
     for (bool more = true; more;) {
-      std::array<Entry*, kSlice> victims;
-      std::size_t count = 0;
+      std::array<Entry*, Shard::kMostEvicted> victims;
       const std::lock_guard lock(shards_[i].mutex());
-      for (; count < kSlice && more; count += more) {
-        more = shards_[i].entries() > shards_[i].entry_limit;
-        if (more) victims[count] = shards_[i].Evict();
-      }
+      const std::uint64_t held = shards_[i].entries();
+      const std::uint64_t over = held - std::min(held, shards_[i].entry_limit);
+      const std::size_t count = shards_[i].Evict(
+          std::span(victims).first(std::min<std::uint64_t>(over, victims.size())), kNoLimit);
       Retire(std::span(victims).first(count));
+      more = count == victims.size();
     }
     Collect();
   }
@@ -385,6 +400,7 @@ void MemoryTier::SetPolicy(const PolicySpec& policy) {
   for (std::size_t i = 0; i < shards(); ++i) {
     std::size_t from = 0;
     do {
+      shards_[i].mutex().GiveWay();
       const std::lock_guard lock(shards_[i].mutex());
       from = shards_[i].Settle(from, kSlice);
     } while (from != 0);
@@ -397,6 +413,7 @@ void MemoryTier::SetPolicy(const PolicySpec& policy) {
   epoch::WaitForReaders();
   for (std::size_t i = 0; i < shards(); ++i) {
     for (bool more = true; more;) {
+      shards_[i].mutex().GiveWay();
       const std::lock_guard lock(shards_[i].mutex());
       more = shards_[i].Convert(kSlice);
       ReportOverhead(shards_[i]);

@@ -153,7 +153,7 @@ class MemoryTier {
   bool MakeRoom(std::size_t charge);
   std::size_t EvictBatch(std::size_t charge);
   Shard* PickShard();
-  bool EmptySparseSlab();
+  bool EmptySparseSlabs(std::size_t most, bool wait);
   void Move(Entry& entry);
 
   static std::size_t BytesOf(const Retired& retired);
@@ -252,6 +252,7 @@ void MemoryTier::Sweep(InScope&& in_scope) {
     Shard& shard = shards_[i];
     std::uint64_t version = 0;  // none
     for (std::size_t position = 0;;) {
+      shard.mutex().GiveWay();
       const std::lock_guard lock(shard.mutex());
       if (shard.table().version() != version) position = 0;  // rebuilt: entries have moved
       version = shard.table().version();

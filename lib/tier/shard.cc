@@ -1,6 +1,7 @@
 #include "tier/shard.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -41,8 +42,8 @@ void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted)
   Ordering* current = ordering_.load(std::memory_order_relaxed);
   current->policy->Admit(entry.node(), hash, WeightOf(entry));
   while (table_.size() >= entry_limit) {
-    Entry* victim = Evict();
-    if (victim == nullptr) break;
+    Entry* victim = nullptr;
+    if (Evict({&victim, 1}, 1) == 0) break;
     evicted.push_back(victim);
   }
   current->policy->Insert(entry.node());
@@ -65,14 +66,28 @@ void Shard::Unlink(std::uint64_t hash, Entry& entry) {
   Forget(hash, entry);
 }
 
-Entry* Shard::Evict() {
+PolicyNode* Shard::NextVictim() {
   PolicyNode* node = ordering_.load(std::memory_order_relaxed)->policy->Evict();
   if (node == nullptr && draining_ != nullptr) node = draining_->policy->Evict();
-  if (node == nullptr) return nullptr;
-  Entry& victim = Entry::Of(*node);
-  Forget(HashOf(victim), victim);
-  ++counters_.evictions;
-  return &victim;
+  return node;
+}
+
+// In steps, so that the cache misses of several victims overlap.
+std::size_t Shard::Evict(std::span<Entry*> victims, std::uint64_t bytes) {
+  std::array<std::uint64_t, kMostEvicted> hashes;
+  std::size_t count = 0;
+  for (std::uint64_t evicted = 0; count < victims.size() && count < kMostEvicted && evicted < bytes;
+       ++count) {
+    PolicyNode* node = NextVictim();
+    if (node == nullptr) break;
+    victims[count] = &Entry::Of(*node);
+    evicted += SlabAllocator::ChargeOf(victims[count]);
+    hashes[count] = HashOf(*victims[count]);
+    table_.Prefetch(hashes[count]);
+  }
+  for (std::size_t i = 0; i < count; ++i) Forget(hashes[i], *victims[i]);
+  counters_.evictions += count;
+  return count;
 }
 
 void Shard::Replace(std::uint64_t hash, Entry& old, Entry& copy) {

@@ -8,10 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
+#include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/polite_mutex.h"
 #include "kvcache/policy.h"
 #include "kvcache/stats.h"
 #include "tier/entry.h"
@@ -35,7 +36,7 @@ class alignas(64) Shard {
   const Table& table() const { return table_; }
   const Ordering& ordering() const { return *ordering_.load(std::memory_order_acquire); }
 
-  std::mutex& mutex() { return mutex_; }
+  PoliteMutex& mutex() { return mutex_; }
 
   // Before first use.
   void Init(std::uint64_t seed, std::unique_ptr<Ordering> ordering);
@@ -50,8 +51,9 @@ class alignas(64) Shard {
   void Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted);
   // The opposite. The caller retires the entry.
   void Unlink(std::uint64_t hash, Entry& entry);
-  // The victim, unlinked; null when there is none. The caller retires it.
-  Entry* Evict();
+  // Up to victims.size() entries, the coldest, until they make up `bytes`; unlinked. Returns how
+  // many. The caller retires them.
+  std::size_t Evict(std::span<Entry*> victims, std::uint64_t bytes);
   // Whether this very entry is findable here under this hash.
   bool Holds(std::uint64_t hash, const Entry& entry) const { return table_.Holds(hash, &entry); }
   // Puts a copy of a held entry in its place. The caller retires the old one.
@@ -79,6 +81,9 @@ class alignas(64) Shard {
   // Counters of what happens under the lock; hits are counted elsewhere, gauges are not kept here.
   ShardStats& counters() { return counters_; }
 
+  // Most that Evict takes out at once.
+  static constexpr std::size_t kMostEvicted = 256;
+
   // Most entries it may hold.
   std::uint64_t entry_limit = 0;
   // OverheadBytes() as last reported to the allocator.
@@ -92,13 +97,14 @@ class alignas(64) Shard {
   std::uint64_t HashOf(const Entry& entry) const { return HashKey(entry.key(), seed_); }
 
  private:
+  PolicyNode* NextVictim();
   Policy& PolicyOf(const Entry& entry);
   void Own(Entry& entry, const Ordering& ordering);
   void Forget(std::uint64_t hash, Entry& entry);
 
   Table table_;
   std::atomic<Ordering*> ordering_{nullptr};
-  alignas(64) std::mutex mutex_;
+  alignas(64) PoliteMutex mutex_;
   std::uint64_t seed_ = 0;
   std::unique_ptr<Ordering> draining_;
   std::atomic<std::uint64_t> bytes_{0};

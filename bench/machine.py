@@ -1,0 +1,49 @@
+#!/usr/bin/env -S python3 -B
+"""Prints, as JSON, on what and of what a run of bench/run.sh measures.
+
+Usage: machine.py COMPILER COMMAND...
+"""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def first(pattern, path):
+    found = re.search(pattern, pathlib.Path(path).read_text(encoding="utf-8"), re.M)
+    return found.group(1) if found else "unknown"
+
+
+def output(*command):
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.partition("\n")[0].strip()
+
+
+def main():
+    compiler, command = sys.argv[1], " ".join(sys.argv[2:])
+    gibibytes = int(first(r"^MemTotal: +(\d+)", "/proc/meminfo")) / 2**20
+    json.dump({
+        "processor": first(r"^model name\s*: (.*)$", "/proc/cpuinfo"),
+        "cores": os.cpu_count(),
+        "memory": f"{gibibytes:.1f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "compiler": output(compiler, "--version"),
+        "date": datetime.date.today().isoformat(),
+        "commit": output("git", "describe", "--always", "--dirty"),
+        "command": command,
+    }, sys.stdout, indent=2)
+    print()
+
+
+if __name__ == "__main__":
+    main()

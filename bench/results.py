@@ -1,0 +1,83 @@
+"""What bench/run.sh measured: a directory with Google Benchmark's JSON, a file a step."""
+
+import json
+import pathlib
+import re
+import statistics
+
+NANOSECONDS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
+
+
+def parse(document):
+    """{benchmark: {field: [a value a repetition]}}; field time_ns is wall time.
+
+    A benchmark of which a repetition failed is left out: the others would look like a result.
+    """
+    found, failed = {}, set()
+    for run in document["benchmarks"]:
+        if run["run_type"] != "iteration":
+            continue
+        name = re.sub(r"/iterations:\d+", "", run["run_name"])
+        if run.get("error_occurred"):
+            failed.add(name)
+            continue
+        time_ns = run["real_time"] * NANOSECONDS[run["time_unit"]]
+        fields = found.setdefault(name, {})
+        for field, value in {**run, "time_ns": time_ns}.items():
+            if isinstance(value, (int, float)):
+                fields.setdefault(field, []).append(value)
+    return {name: fields for name, fields in found.items() if name not in failed}
+
+
+def ratio(over, under):
+    return None if over is None or not under else over / under
+
+
+class Results:
+    """Every question has the answer None where the step or the benchmark is missing."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self._steps = {}
+
+    def json(self, name):
+        path = self.directory / f"{name}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def step(self, name):
+        if name not in self._steps:
+            self._steps[name] = parse(self.json(name) or {"benchmarks": []})
+            # What was built against the wrong RocksDB does not show what its name says.
+            if name.endswith("-ndebug") and "NDEBUG" not in self.context(name, "rocksdb"):
+                self._steps[name] = {}
+        return self._steps[name]
+
+    def context(self, step, field):
+        return (self.json(step) or {}).get("context", {}).get(field, "")
+
+    def with_entries(self, step, benchmark):
+        """The benchmark's full name, which says for how many entries it is."""
+        start = f"{benchmark}/entries:"
+        return next((name for name in self.step(step) if name.startswith(start)), start)
+
+    def values(self, step, benchmark, field="time_ns"):
+        return self.step(step).get(benchmark, {}).get(field)
+
+    def median(self, step, benchmark, field="time_ns"):
+        values = self.values(step, benchmark, field)
+        return statistics.median(values) if values else None
+
+    def worst(self, step, benchmark, field):
+        values = self.values(step, benchmark, field)
+        return max(values) if values else None
+
+    def ratio(self, step, over, under):
+        """Of two medians of one step, whose repetitions alternate."""
+        return ratio(self.median(step, over), self.median(step, under))
+
+    def repetitions(self):
+        """The fewest that a benchmark of time has."""
+        return min((len(fields["time_ns"]) for path in self.directory.glob("*.json")
+                    if "context" in (self.json(path.stem) or {})
+                    for name, fields in self.step(path.stem).items()
+                    if not name.startswith("memory/")), default=0)

@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Measures kvcache beside its peers and writes bench/RESULTS.md and bench/charts/, on a fresh Debian
+# 12 machine too. The machine should have nothing else to do, and 16 GiB of memory.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+Usage: bench/run.sh [--keep] [--no-build] [--quick] [--out DIR]
+  --keep      keep what an interrupted run of the same commit has measured
+  --no-build  install and build nothing
+  --quick     tiny sizes, to see that everything works; needs --out
+  --out DIR   write RESULTS.md and charts/ into DIR instead of bench/
+END
+}
+
+fail() {
+  echo "bench/run.sh: $1" >&2
+  exit "${2:-1}"
+}
+
+command="bench/run.sh $*"
+keep='' build=yes quick='' out=''
+while (($#)); do
+  case $1 in
+    --keep) keep=yes ;;
+    --no-build) build='' ;;
+    --quick) quick=yes ;;
+    --out)
+      [[ -n ${2:-} ]] || fail "--out needs a directory" 2
+      out=$(realpath -m "$2")
+      shift
+      ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *) fail "unknown option '$1'; --help lists those there are" 2 ;;
+  esac
+  shift
+done
+[[ -z $quick || -n $out ]] || fail "--quick needs --out: its figures mean nothing" 2
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+results=build/bench-results${quick:+-quick}
+entries=1000000 ten_times=10000000
+flags=(--benchmark_repetitions=5 --benchmark_min_time=0.2)
+if [[ -n $quick ]]; then
+  entries=1000 ten_times=10000
+  flags=(--benchmark_repetitions=2 --benchmark_min_time=0.0001)
+fi
+
+# Runs a command whose output matters only when it fails.
+quietly() {
+  local log=build/bench.log
+  "$@" >"$log" 2>&1 || {
+    cat "$log" >&2
+    fail "'$*' failed"
+  }
+}
+
+# build_in DIRECTORY CMAKE_OPTION...
+build_in() {
+  echo "Building in $1 ..."
+  quietly cmake -S . -B "$@" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=g++ \
+    -DCMAKE_CXX_FLAGS_RELEASE="-O2 -DNDEBUG" -DKVCACHE_BUILD_BENCH=ON -DKVCACHE_BUILD_TESTS=OFF \
+    -DKVCACHE_BUILD_APPS=OFF
+  quietly cmake --build "$1" --parallel 2
+}
+
+# measure NAME BUILD_DIRECTORY PROGRAM FLAG...: into NAME.json, which is there when it is complete.
+measure() {
+  local json=$results/$1.json program=$2/bench/$3 start=$SECONDS
+  shift 3
+  echo "$program ${flags[*]} $*" >>"$results/commands.txt"
+  if [[ ! -f $json ]]; then
+    quietly "$program" "${flags[@]}" "$@" --benchmark_out="$json.part" --benchmark_out_format=json
+    mv "$json.part" "$json"
+  fi
+  echo "$json ($((SECONDS - start)) s)"
+}
+
+mkdir -p build "$results"
+if [[ -n $build ]]; then
+  quietly apps/install_packages.sh bench
+  echo "Building RocksDB without assertions, unless it is there: 6 minutes ..."
+  quietly bench/build_rocksdb.sh
+  build_in build/bench
+  build_in build/bench-ndebug -DCMAKE_PREFIX_PATH="$PWD/build/rocksdb-ndebug"
+fi
+
+# A tree with changes has no name by which to know it again.
+python3 -B bench/machine.py g++ "$command" >"$results/machine.new"
+commit=$(grep '"commit"' "$results/machine.new")
+if [[ -z $keep || $commit == *-dirty* || $commit == *unknown* ]] ||
+  ! grep -qF "$commit" "$results/machine.json" 2>/dev/null; then
+  rm -f "$results"/*.json
+fi
+mv "$results/machine.new" "$results/machine.json"
+: >"$results/commands.txt"
+
+# A value size at a time, and large values in smaller number: ten systems have to fit side by side.
+for bytes in 100 1024 4096; do
+  measure hit-$bytes build/bench hit_path --entries=$entries --most-bytes=$((1 << 29)) \
+    --benchmark_filter="/$bytes/"
+done
+measure hit-100-10m build/bench hit_path --entries=$ten_times --most-bytes=$((1 << 30)) \
+  --benchmark_filter='^get/(kvcache|absl).*/100/'
+measure hit-100-ndebug build/bench-ndebug hit_path --entries=$entries \
+  --benchmark_filter='^(get|multiget)/(kvcache-lru|rocksdb).*/100/zipf'
+measure miss build/bench miss_path --entries=$entries --benchmark_filter='^[^s]'
+measure miss-ndebug build/bench-ndebug miss_path --entries=$entries \
+  --benchmark_filter='^(cold-get|put|delete|write)'
+measure settings-10m build/bench miss_path --entries=$ten_times --benchmark_filter='^settings'
+# Memory is the same each time.
+measure memory build/bench memory --entries=$entries --benchmark_repetitions=1
+measure memory-10m build/bench memory --entries=$ten_times --benchmark_repetitions=1 \
+  --benchmark_filter='/(kvcache|std|absl|tbb|mutex).*/100/'
+bench/instructions.py >"$results/instructions.json"
+
+bench/report.py "$results" "${out:-bench}"

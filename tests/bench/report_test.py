@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""The Python in bench/, on small results made up here: what it reads, writes, and refuses."""
+
+import contextlib
+import io
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+
+import charts
+import check_readme
+import instructions
+import report
+import results
+import tables
+import targets
+
+
+def run(name, real_time, unit="ns", **more):
+    return {"name": name, "run_name": name, "run_type": "iteration", "real_time": real_time,
+            "time_unit": unit, **more}
+
+
+def document(*runs, rocksdb="7.8.3, assertions on", entries="1000000"):
+    return {"context": {"rocksdb": rocksdb, "entries": entries}, "benchmarks": list(runs)}
+
+
+class WithResults(unittest.TestCase):
+
+    def results(self, **documents):
+        """Results of which the steps, with '_' for '-', are given."""
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        for step, content in documents.items():
+            path = pathlib.Path(directory.name, step.replace("_", "-") + ".json")
+            path.write_text(json.dumps(content), encoding="utf-8")
+        return results.Results(directory.name)
+
+
+class Reading(WithResults):
+
+    def test_median_of_repetitions_in_nanoseconds(self):
+        found = self.results(miss=document(
+            run("put/rocksdb/iterations:500", 3.0, "us"),
+            run("put/rocksdb/iterations:500", 1.0, "us"),
+            run("put/rocksdb/iterations:500", 2.5, "us"),
+            {**run("put/rocksdb", 99.0), "run_type": "aggregate"}))
+        self.assertEqual(found.median("miss", "put/rocksdb"), 2500)
+        self.assertEqual(found.worst("miss", "put/rocksdb", "time_ns"), 3000)
+        self.assertEqual(found.repetitions(), 3)
+
+    def test_counters(self):
+        found = self.results(miss=document(run("insert/kvcache-lru", 5, p999_ns=70.0)))
+        self.assertEqual(found.median("miss", "insert/kvcache-lru", "p999_ns"), 70)
+        self.assertIsNone(found.median("miss", "insert/kvcache-lru", "p1_ns"))
+
+    def test_one_failed_repetition_leaves_nothing(self):
+        found = self.results(miss=document(
+            run("put/rocksdb", 3), run("put/rocksdb", 0, error_occurred=True, error_message="x")))
+        self.assertIsNone(found.median("miss", "put/rocksdb"))
+
+    def test_missing_step(self):
+        found = self.results()
+        self.assertIsNone(found.median("miss", "put/rocksdb"))
+        self.assertIsNone(found.ratio("miss", "put/kvcache-lru", "put/rocksdb"))
+        self.assertEqual(found.repetitions(), 0)
+
+    def test_a_rocksdb_with_assertions_is_not_taken_for_one_without(self):
+        put = run("put/rocksdb", 3)
+        found = self.results(miss_ndebug=document(put))
+        self.assertIsNone(found.median("miss-ndebug", "put/rocksdb"))
+        found = self.results(miss_ndebug=document(put, rocksdb="7.8.3, assertions off (NDEBUG)"))
+        self.assertEqual(found.median("miss-ndebug", "put/rocksdb"), 3)
+
+
+class Targets(WithResults):
+
+    def verdicts(self, **documents):
+        found = self.results(**documents)
+        return {what: (measured, targets.verdict(measured, bound, at_least))
+                for what, measured, bound, at_least in targets.all_targets(found)}
+
+    def test_nothing_measured(self):
+        verdicts = self.verdicts()
+        self.assertEqual(set(verdicts.values()), {(None, "not measured")})
+        self.assertEqual(len(verdicts), 33)
+
+    def test_met_and_missed(self):
+        hits = {"kvcache-lru": 10, "absl-flat-hash-map": 9, "mutex-list-lru": 30,
+                "rocksdb-block-lru": 500, "rocksdb-block-hyper": 150}
+        verdicts = self.verdicts(
+            hit_100=document(*(run(targets.hit(system), time) for system, time in hits.items())),
+            memory_10m=document(run("memory/kvcache-lru/100/entries:10000000", 1, "s",
+                                    overhead_bytes=56.0)),
+            miss=document(run("cold-get/rocksdb", 1000), run("cold-get/kvcache-lru/filling", 1601)))
+        self.assertEqual(verdicts["get: kvcache-lru / absl-flat-hash-map, 1 thread"],
+                         (10 / 9, "**missed**"))
+        self.assertEqual(verdicts["get: mutex-list-lru / kvcache-lru, 1 thread"], (3, "met"))
+        # The better of RocksDB's two counts, not the one that flatters kvcache.
+        self.assertEqual(verdicts["get: better rocksdb-block / kvcache-lru, assertions on"],
+                         (15, "**missed**"))
+        self.assertEqual(verdicts["memory: kvcache-lru, 10 million entries, B"], (56, "met"))
+        self.assertEqual(verdicts["cold-get: kvcache-lru - rocksdb, filling, assertions on, ns"],
+                         (601, "**missed**"))
+
+    def test_a_reader_that_read_nothing_meets_no_target(self):
+        verdicts = self.verdicts(settings_10m=document(
+            run("settings/set-policy/entries:9/iterations:1", 1, "s", longest_hit_us=0.0,
+                longest_miss_us=8.0)))
+        self.assertEqual(verdicts["set-policy: longest hit meanwhile, us"], (None, "not measured"))
+        self.assertEqual(verdicts["set-policy: longest miss meanwhile, us"], (8, "met"))
+
+
+class Report(WithResults):
+
+    def test_says_what_is_missing(self):
+        text = report.report(self.results(
+            hit_100=document(run("get/kvcache-lru/100/zipf/threads:1", 41.26))))
+        rows = {row[0]: row[1:] for row in tables.rows_of(tables.blocks(text)["hit-100"])}
+        self.assertEqual(rows["ns a key"], ["zipf, 1 thread"])
+        self.assertEqual(rows["get kvcache-lru"], ["41.3"])
+        self.assertEqual(rows["get rocksdb-row"], ["not measured"])
+        self.assertIn("not measured", tables.blocks(text)["instructions"])
+
+    def test_small_sizes_get_no_verdict(self):
+        text = report.report(self.results(hit_100=document(
+            run(targets.hit("kvcache-lru"), 1), run(targets.hit("absl-flat-hash-map"), 2),
+            entries="1000")))
+        verdicts = {row[-1] for row in tables.rows_of(tables.blocks(text)["targets"])[1:]}
+        self.assertEqual(verdicts, {"trial"})
+
+
+@unittest.skipUnless(shutil.which("gnuplot"), "gnuplot is not installed")
+class Charts(unittest.TestCase):
+
+    def test_bars(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory, "a.svg")
+            charts.bars(path, "Hits", "ns", ["one", "two"],
+                        [("measured", [20, None]), ("missing", [None, None])], log=True)
+            text = path.read_text(encoding="utf-8")
+            self.assertIn("measured", text)
+            self.assertNotIn("missing", text)
+            charts.bars(path, "Hits", "ns", ["one"], [("missing", [None])])
+            self.assertFalse(path.exists())  # rather than one of another run
+
+
+class Tables(unittest.TestCase):
+
+    def test_what_is_written_is_read(self):
+        body = tables.table(["policy", "n"], [["lru", 1], ["lfu", 20]])
+        self.assertEqual(tables.rows_of(body), [["policy", "n"], ["lru", "1"], ["lfu", "20"]])
+        text = f"before\n{tables.block('a-1', body)}\nafter\n"
+        self.assertEqual(tables.blocks(text), {"a-1": body})
+        self.assertEqual(tables.replace(text, {"a-1": "new", "b": "-"}),
+                         f"before\n{tables.block('a-1', 'new')}\nafter\n")
+
+
+class Readme(unittest.TestCase):
+
+    def test_problems(self):
+        measured = tables.block("a", "1") + tables.block("b", "2")
+        for readme, words in (("", "no table"), (tables.block("c", "1"), "'c'"),
+                              (tables.block("a", "1") + tables.block("b", "1"), "'b'")):
+            self.assertIn(words, check_readme.problem(readme, measured))
+        self.assertIsNone(check_readme.problem("x" + tables.block("b", "2"), measured))
+
+
+class Instructions(unittest.TestCase):
+
+    ANNOTATED = """
+2,000,100 (100.0%)  ???:main [/b/instructions]
+  536,000 (26.8%)  ???:CountGet [/b/instructions]
+  600,000 (30.00%)  ???:CountGetZeroCopy [/b/instructions]
+  200,000 (10.00%)  ???:CountMultiGet [/b/instructions]
+"""
+
+    def counts(self, get):
+        return {policy: {"get": get, "get-zero-copy": 300, "multiget": 100}
+                for policy in instructions.POLICIES}
+
+    def check(self, before, now):
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            return instructions.check(before, now), out.getvalue()
+
+    def test_per_key(self):
+        self.assertEqual(instructions.per_key(self.ANNOTATED, 2000), self.counts(268)["lru"])
+        with self.assertRaises(ValueError):
+            instructions.per_key("nothing", 2000)
+
+    def test_table(self):
+        self.assertEqual(instructions.from_table(instructions.to_table(self.counts(268))),
+                         self.counts(268))
+
+    def test_growth_fails_and_shrinking_does_not(self):
+        before = self.counts(268)
+        self.assertEqual(self.check(before, self.counts(281))[0], 0)
+        status, out = self.check(before, {**before, "lru": self.counts(290)["lru"]})
+        self.assertEqual((status, out.count("\n")), (1, 1))
+        self.assertIn("instructions of a lru get grew from 268 to 290; if that is meant", out)
+        status, out = self.check(before, self.counts(200))
+        self.assertEqual(status, 0)
+        self.assertIn("lru-k get shrank from 268 to 200", out)
+
+    def test_a_table_without_figures_fails(self):
+        self.assertEqual(self.check(instructions.from_table(instructions.to_table(None)),
+                                    self.counts(268))[0], 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
