@@ -3,6 +3,8 @@
 //   get/SYSTEM/VALUE_BYTES/zipf|uniform/threads:N            into a string
 //   get-zero-copy/kvcache-POLICY/VALUE_BYTES/...             a handle on the value in the tier
 //   multiget/SYSTEM/VALUE_BYTES/zipf|uniform/threads:N       100 keys a call
+//   chase/VALUE_BYTES                                        one read of memory that depends on the
+//                                                            last, over as many bytes as the values
 //
 // A system is set up, in shuffled order, when the first benchmark selected needs it, and stays.
 #include <benchmark/benchmark.h>
@@ -16,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "support/program.h"
 #include "support/requests.h"
@@ -99,6 +102,24 @@ void MultiGet(benchmark::State& state, const Case& c) {
   });
 }
 
+// What memory itself costs at this size: follows pointers round a random cycle through all entries.
+void Chase(benchmark::State& state, const Case& c) {
+  struct alignas(64) Line {
+    const Line* next;
+  };
+  const std::size_t lines = c.entries * c.value_bytes / sizeof(Line);
+  const auto order = Shuffled(lines);
+  std::vector<Line> memory(lines);
+  for (std::size_t i = 0; i < lines; ++i) {
+    memory[order[i]].next = &memory[order[(i + 1) % lines]];
+  }
+  const Line* at = memory.data();
+  for (auto _ : state) {
+    at = at->next;
+    benchmark::DoNotOptimize(at);
+  }
+}
+
 template <class System>
 void Register(std::string_view operation, const Case& c,
               void (*run)(benchmark::State&, const Case&)) {
@@ -126,6 +147,9 @@ void RegisterZeroCopy(const Case& c) {
 
 void RegisterAll(const Sizes& sizes) {
   for (const std::size_t value_bytes : {100, 1024, 4096}) {
+    const Case chase{value_bytes, sizes.EntriesOf(value_bytes), Distribution::kUniform};
+    benchmark::RegisterBenchmark(fmt::format("chase/{}", value_bytes).c_str(),
+                                 [chase](benchmark::State& state) { Chase(state, chase); });
     for (const Distribution distribution : {Distribution::kZipf, Distribution::kUniform}) {
       const Case c{value_bytes, sizes.EntriesOf(value_bytes), distribution};
       RegisterGet<KvcacheLru, KvcacheLfu, KvcacheLruK, StdUnorderedMap, AbslFlatHashMap,

@@ -61,6 +61,9 @@ def hit_sections(results):
     yield "### Ten times the entries, values of 100 bytes\n"
     yield block("hit-100-10m", hits(results, "hit-100-10m", 100,
                                     [("get", KVCACHE + ("absl-flat-hash-map",))])) + "\n"
+    few, many = (number(results.median(step, "chase/100")) for step in ("hit-100", "hit-100-10m"))
+    yield (f"Memory alone, one dependent read in as many bytes (chase/100): {few} ns in a million "
+           f"values, {many} ns in ten million.\n")
     yield "### Beside a RocksDB without assertions, values of 100 bytes\n"
     some = ("kvcache-lru",) + ROCKSDB
     yield block("hit-100-ndebug", hits(results, "hit-100-ndebug", 100,

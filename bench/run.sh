@@ -101,10 +101,10 @@ mv "$results/machine.new" "$results/machine.json"
 # A value size at a time, and large values in smaller number: ten systems have to fit side by side.
 for bytes in 100 1024 4096; do
   measure hit-$bytes build/bench hit_path --entries=$entries --most-bytes=$((1 << 29)) \
-    --benchmark_filter="/$bytes/"
+    --benchmark_filter="/$bytes/|^chase/$bytes"
 done
 measure hit-100-10m build/bench hit_path --entries=$ten_times --most-bytes=$((1 << 30)) \
-  --benchmark_filter='^get/(kvcache|absl).*/100/'
+  --benchmark_filter='^get/(kvcache|absl).*/100/|^chase/100'
 measure hit-100-ndebug build/bench-ndebug hit_path --entries=$entries \
   --benchmark_filter='^(get|multiget)/(kvcache-lru|rocksdb).*/100/zipf'
 measure miss build/bench miss_path --entries=$entries --benchmark_filter='^[^s]'

@@ -52,6 +52,17 @@ def hit_targets(results):
                         for policy in POLICIES), 1.0, False)
 
 
+def growth_target(results):
+    """What ten times the entries add to a hit; it reads memory twice, one read after the other."""
+    def added(benchmark):
+        few = results.median("hit-100", benchmark)
+        many = results.median("hit-100-10m", benchmark)
+        return None if None in (few, many) else many - few
+    hits, chase = added("get/kvcache-lru/100/uniform/threads:1"), added("chase/100")
+    yield ("get: time added by ten times the entries / that of a pointer chase, uniform",
+           None if None in (hits, chase) or chase <= 0 else hits / chase, 2.0, False)
+
+
 def memory_targets(results):
     for policy, bound in (("lru", 56), ("lru-k", 64)):
         yield (f"memory: kvcache-{policy}, 10 million entries, B",
@@ -90,5 +101,6 @@ def verdict(measured, bound, at_least):
 
 def all_targets(results):
     yield from hit_targets(results)
+    yield from growth_target(results)
     yield from memory_targets(results)
     yield from miss_targets(results)

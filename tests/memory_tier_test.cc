@@ -64,6 +64,52 @@ std::string ValueFor(const std::string& key, std::size_t size) {
   return value;
 }
 
+// How many of 3,200 hits on one key changed what `bytes` returns.
+template <class Bytes>
+int HitsThatChange(Fixture& f, const std::string& key, Bytes&& bytes) {
+  int changes = 0;
+  std::string before = bytes();
+  for (int i = 0; i < 3200; ++i) {
+    f.Get(key);
+    std::string after = bytes();
+    changes += before != after ? 1 : 0;
+    before = std::move(after);
+  }
+  return changes;
+}
+
+TEST_CASE("a hit writes no line that other readers read, but its entry's mark once a tick") {
+  for (const char* policy : {"lru", "lfu", "lru-k"}) {
+    CAPTURE(policy);
+    Fixture f({.capacity = 16 * kMiB, .shards = 1}, policy);
+    for (int i = 0; i < 10000; ++i) REQUIRE(f.Put(std::to_string(i), "value"));
+    const std::string key = "4711";
+    for (int i = 0; i < 20; ++i) f.Get(key);  // lfu counts the first ones always
+    const std::uint64_t hash = f.tier.Hash(key);
+    Shard& shard = f.tier.ShardOf(hash);
+    Entry* entry = shard.Find(hash, key);
+    const auto raw = [](const auto* at, std::size_t size) {
+      return std::string(reinterpret_cast<const char*>(at), size);
+    };
+    // What hits read of the shard lies on its first lines, before the lock and the counters.
+    const auto first_lines = static_cast<std::size_t>(
+        reinterpret_cast<const char*>(&shard.mutex()) - reinterpret_cast<const char*>(&shard));
+    REQUIRE(first_lines >= 64);
+    CHECK(HitsThatChange(f, key, [&] { return raw(&shard, first_lines); }) == 0);
+    CHECK(HitsThatChange(f, key, [&] { return raw(shard.table().Home(hash), 64); }) == 0);
+    CHECK(HitsThatChange(f, key, [&] { return raw(&shard.ordering(), sizeof(Ordering)); }) == 0);
+    // 10,000 entries make a tick of 9.8 insertions, which 625 hits are worth; lru-k:k=2 takes note
+    // of two hits a tick.
+    CHECK(HitsThatChange(f, key, [&] { return raw(entry, entry->footprint()); }) <=
+          2 * (3200 / 625 + 1));
+    // The lock and what it guards: for a repair every 32 hits.
+    CHECK(HitsThatChange(f, key, [&] {
+            return raw(reinterpret_cast<const char*>(&shard) + first_lines,
+                       sizeof(Shard) - first_lines);
+          }) <= 3200 / 32);
+  }
+}
+
 TEST_CASE("tier: entries are what was put, or gone; the accounts never exceed the capacity") {
   for (const char* policy : {"lru", "lfu", "lru-k"}) {
     CAPTURE(policy);

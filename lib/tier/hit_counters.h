@@ -68,8 +68,9 @@ class HitCounters {
   static std::size_t Rows() { return std::min(kRows, epoch::Threads()); }
 
   [[gnu::noinline]] Count* MakeRow(const epoch::ThreadSlot& thread) {
-    auto* fresh =
-        static_cast<Count*>(::operator new(shards_ * sizeof(Count), std::align_val_t{kLine}));
+    // Whole lines: nobody else's data may lie on them.
+    const std::size_t bytes = RoundUp(shards_ * sizeof(Count), kLine);
+    auto* fresh = static_cast<Count*>(::operator new(bytes, std::align_val_t{kLine}));
     for (std::size_t shard = 0; shard < shards_; ++shard) new (&fresh[shard]) Count;
     Count* row = nullptr;
     if (rows_[thread.index % kRows].compare_exchange_strong(row, fresh,

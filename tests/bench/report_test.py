@@ -88,7 +88,7 @@ class Targets(WithResults):
     def test_nothing_measured(self):
         verdicts = self.verdicts()
         self.assertEqual(set(verdicts.values()), {(None, "not measured")})
-        self.assertEqual(len(verdicts), 33)
+        self.assertEqual(len(verdicts), 34)
 
     def test_met_and_missed(self):
         hits = {"kvcache-lru": 10, "absl-flat-hash-map": 9, "mutex-list-lru": 30,
