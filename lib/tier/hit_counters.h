@@ -38,8 +38,9 @@ class HitCounters {
   // Counts one for the calling thread, whose slot this is. Returns its hits in that shard.
   std::uint64_t Add(const epoch::ThreadSlot& thread, std::size_t shard, bool absent) {
     Count* row = rows_[thread.index % kRows].load(std::memory_order_acquire);
-    if (row == nullptr) [[unlikely]]
+    if (row == nullptr) [[unlikely]] {
       row = MakeRow(thread);
+    }
     Count& count = row[shard];
     const std::uint64_t hits = count.hits.load(std::memory_order_relaxed) + 1;
     count.hits.store(hits, std::memory_order_relaxed);

@@ -192,8 +192,9 @@ bool MemoryTier::Hit(std::uint64_t hash, std::string_view key, Use&& use) {
     use(*entry);
     repair = CountHit(thread, hash, *entry);
   }
-  if (repair) [[unlikely]]
+  if (repair) [[unlikely]] {
     Repair(hash);
+  }
   return true;
 }
 
@@ -234,10 +235,12 @@ void MemoryTier::HitMany(std::span<const HashedKey> keys, Use&& use, Miss&& miss
 [[gnu::always_inline]] inline Entry* MemoryTier::Touch(const Shard& shard, Entry* entry) {
   if (entry == nullptr) return nullptr;
   const Ordering& ordering = shard.ordering();
-  if (ordering.touch_needs_lock) [[unlikely]]
+  if (ordering.touch_needs_lock) [[unlikely]] {
     return nullptr;
-  if (ordering.Has(*entry)) [[likely]]
+  }
+  if (ordering.Has(*entry)) [[likely]] {
     ordering.policy->Touch(entry->node());
+  }
   return entry;
 }
 

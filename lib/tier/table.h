@@ -58,16 +58,18 @@ class Table {
   // The first entry of the hash's tag, which nearly always is the one; may be null.
   [[gnu::always_inline]] static Entry* Guess(Bucket home, std::uint64_t hash) {
     const unsigned matches = MatchTags(home, Tag(hash));
-    if (matches == 0) [[unlikely]]
+    if (matches == 0) [[unlikely]] {
       return nullptr;
+    }
     Entry* entry = EntryIn(home[std::countr_zero(matches)].load(std::memory_order_acquire));
     Entry::PrefetchValue(entry);
     return entry;
   }
   [[gnu::always_inline]] Entry* Confirm(Entry* guess, std::uint64_t hash,
                                         std::string_view key) const {
-    if (guess != nullptr && guess->HasKey(key)) [[likely]]
+    if (guess != nullptr && guess->HasKey(key)) [[likely]] {
       return guess;
+    }
     return FindAnywhere(hash, key);
   }
 
