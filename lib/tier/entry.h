@@ -69,8 +69,9 @@ class Entry {
   // Asks for the lines after the header's, where a hit's bytes mostly are. Inlined by force: g++ 12
   // takes a call of a function that only prefetches for one without effect.
   [[gnu::always_inline]] static void PrefetchValue(const Entry* entry) {
-    __builtin_prefetch(reinterpret_cast<const char*>(entry) + 64);
-    __builtin_prefetch(reinterpret_cast<const char*>(entry) + 128);
+    const auto address = reinterpret_cast<std::uintptr_t>(entry);  // may be 0
+    __builtin_prefetch(reinterpret_cast<const void*>(address + 64));
+    __builtin_prefetch(reinterpret_cast<const void*>(address + 128));
   }
 
   // Changed under the shard's lock only. What was written to the entry before a flag was set is
