@@ -305,17 +305,20 @@ bool MemoryTier::EmptySparseSlabs(std::size_t most, bool wait) {
 // Moves the entry in this block, if there is a linked one, to another block of its size.
 void MemoryTier::Move(Entry& entry) {
   std::uint64_t hash = 0;
+  std::size_t size = 0;
   {
     const epoch::Guard guard(epoch::ThisThread());
     if ((entry.flags() & Entry::kLinked) == 0) return;
     hash = Hash(entry.key());
+    size = entry.footprint();
   }
+  // Not under the lock: making a huge page, which this may come to, can take tens of milliseconds.
+  void* memory = slabs_.Allocate(size);
+  if (memory == nullptr) return;
   Shard& shard = ShardOf(hash);
   const std::lock_guard lock(shard.mutex());
   // Since we looked, the entry may have left and its block may hold another one.
-  if (!shard.Holds(hash, entry)) return;
-  void* memory = slabs_.Allocate(entry.footprint());
-  if (memory == nullptr) return;
+  if (!shard.Holds(hash, entry) || entry.footprint() != size) return SlabAllocator::Free(memory);
   const int flags = entry.flags() & ~int{Entry::kLinked};
   Entry* copy =
       Entry::Construct(memory, entry.key(), entry.value(), static_cast<std::uint8_t>(flags));
