@@ -4,7 +4,7 @@
 //   put, delete, write-100/kvcache-lru|rocksdb       time per key; RocksDB with its defaults
 //   insert/kvcache-POLICY|mutex-list-lru             into a full tier: each one evicts
 //   churn/kvcache-POLICY|mutex-list-lru/hit:PERCENT/threads:N    look up, insert what is missing
-//   settings/set-policy|set-capacity/entries:N       on a full tier, while readers run
+//   settings/set-policy|set-capacity/entries:N       on a full tier, while a reader runs
 //
 // Values are of 100 bytes. Counters: p50_ns, p99_ns, p999_ns of single operations; for settings the
 // longest_hit_us and longest_miss_us that a reader saw, and the seconds that the change took.
@@ -199,22 +199,6 @@ void RegisterStoreBound(std::size_t entries) {
 
 // --- The tier alone ---
 
-// A system that holds `entries` of many more keys. Insert evicts once it is full.
-class FullTier {
- public:
-  FullTier(const char* policy, std::size_t entries)
-      : cache_(OpenOrExit({.capacity = CapacityFor(entries), .policy = policy},
-                          std::make_unique<NullStore>())) {}
-  bool Get(std::string_view key, std::string& value) {
-    const auto found = cache_->Get(key, value);
-    return found && *found;
-  }
-  void Put(std::string_view key, std::string_view value) { (void)cache_->Put(key, value); }
-
- private:
-  std::unique_ptr<kvcache::Cache> cache_;
-};
-
 // Keys by number, made beforehand.
 const std::vector<std::string>& Keys(std::size_t count) {
   static std::vector<std::string> keys;
@@ -351,10 +335,15 @@ void RegisterSettings(std::size_t entries) {
 void RegisterAll(const Sizes& sizes) {
   const std::size_t entries = sizes.EntriesOf(kValueBytes);
   RegisterStoreBound(entries);
+  // Systems that hold so many of many more keys.
   const std::size_t small = std::max<std::size_t>(entries / 5, 1);
-  RegisterTier("kvcache-lru", small, [=] { return std::make_unique<FullTier>("lru", small); });
-  RegisterTier("kvcache-lfu", small, [=] { return std::make_unique<FullTier>("lfu", small); });
-  RegisterTier("kvcache-lru-k", small, [=] { return std::make_unique<FullTier>("lru-k", small); });
+  const std::uint64_t capacity = CapacityFor(small);
+  RegisterTier("kvcache-lru", small,
+               [=] { return std::make_unique<KvcacheSystem>("lru", capacity); });
+  RegisterTier("kvcache-lfu", small,
+               [=] { return std::make_unique<KvcacheSystem>("lfu", capacity); });
+  RegisterTier("kvcache-lru-k", small,
+               [=] { return std::make_unique<KvcacheSystem>("lru-k", capacity); });
   RegisterTier("mutex-list-lru", small,
                [=] { return std::make_unique<MutexListLru>(small, kValueBytes); });
   RegisterSettings(entries);

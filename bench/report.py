@@ -120,8 +120,8 @@ def miss_sections(results):
     yield "### Churn\n\nLook a key up, and insert it if it is missing.\n"
     yield block("churn", churn_table(results)) + "\n"
     yield "### Changes of settings\n"
-    yield ("On a full tier, while one thread reads what is cached and another what is not. The "
-           "longest operation\nof each repetition: their median, and the longest of all.\n")
+    yield ("On a full tier, while another thread reads by turns what is cached and what is not. "
+           "The longest\noperation of each repetition: their median, and the longest of all.\n")
     yield block("settings", settings_table(results)) + "\n"
 
 

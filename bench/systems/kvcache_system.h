@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <span>
@@ -37,10 +39,13 @@ inline std::unique_ptr<kvcache::Cache> OpenOrExit(const kvcache::Options& option
 
 class KvcacheSystem {
  public:
-  KvcacheSystem(std::string policy, std::size_t entries, std::size_t value_bytes)
-      : cache_(OpenOrExit({.capacity = entries * (value_bytes + 160) + (std::size_t{64} << 20),
-                           .policy = std::move(policy)},
+  KvcacheSystem(std::string policy, std::uint64_t capacity)
+      : cache_(OpenOrExit({.capacity = capacity, .policy = std::move(policy)},
                           std::make_unique<NullStore>())) {}
+  // With room for all.
+  KvcacheSystem(std::string policy, std::size_t entries, std::size_t value_bytes)
+      : KvcacheSystem(std::move(policy),
+                      entries * (value_bytes + 160) + (std::uint64_t{64} << 20)) {}
 
   void Put(std::string_view key, std::string_view value) { (void)cache_->Put(key, value); }
   void Seal() {}

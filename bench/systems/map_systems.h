@@ -12,50 +12,42 @@
 
 namespace bench {
 
-// The first two without a lock: right only while nobody writes.
-class StdUnorderedMap {
+// No lock: right only while nobody writes. `View` is what the map looks keys up by.
+template <class Map, class View>
+class UnlockedMap {
  public:
-  static constexpr const char* kName = "std-unordered-map";
-  StdUnorderedMap(std::size_t entries, std::size_t) { map_.reserve(entries); }
+  UnlockedMap(std::size_t entries, std::size_t) { map_.reserve(entries); }
 
   void Put(std::string_view key, std::string_view value) { map_.emplace(key, value); }
   void Seal() {}
 
   bool Get(std::string_view key, std::string& value) const {
-    const auto found = map_.find(key);
+    const auto found = map_.find(View(key.data(), key.size()));
     if (found == map_.end()) return false;
     value.assign(found->second);
     return true;
   }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view key) const {
-      return std::hash<std::string_view>{}(key);
-    }
-  };
-  std::unordered_map<std::string, std::string, Hash, std::equal_to<>> map_;
+  Map map_;
 };
 
-class AbslFlatHashMap {
- public:
+struct StringHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>{}(key); }
+};
+using StdMap = std::unordered_map<std::string, std::string, StringHash, std::equal_to<>>;
+
+struct StdUnorderedMap : UnlockedMap<StdMap, std::string_view> {
+  static constexpr const char* kName = "std-unordered-map";
+  using UnlockedMap::UnlockedMap;
+};
+
+// Debian's Abseil has a string_view of its own.
+struct AbslFlatHashMap
+    : UnlockedMap<absl::flat_hash_map<std::string, std::string>, absl::string_view> {
   static constexpr const char* kName = "absl-flat-hash-map";
-  AbslFlatHashMap(std::size_t entries, std::size_t) { map_.reserve(entries); }
-
-  void Put(std::string_view key, std::string_view value) { map_.emplace(key, value); }
-  void Seal() {}
-
-  bool Get(std::string_view key, std::string& value) const {
-    // Debian's Abseil has a string_view of its own.
-    const auto found = map_.find(absl::string_view(key.data(), key.size()));
-    if (found == map_.end()) return false;
-    value.assign(found->second);
-    return true;
-  }
-
- private:
-  absl::flat_hash_map<std::string, std::string> map_;
+  using UnlockedMap::UnlockedMap;
 };
 
 class TbbConcurrentHashMap {
