@@ -371,6 +371,7 @@ void MemoryTier::SetCapacityEntries(std::uint64_t entries) {
   for (std::size_t i = 0; i < shards(); ++i) {
     for (bool more = true; more;) {
       std::array<Entry*, Shard::kMostEvicted> victims;
+      shards_[i].mutex().GiveWay();
       const std::lock_guard lock(shards_[i].mutex());
       const std::uint64_t held = shards_[i].entries();
       const std::uint64_t over = held - std::min(held, shards_[i].entry_limit);
