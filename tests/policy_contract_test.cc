@@ -32,6 +32,7 @@ class Stage {
     auto made = MakePolicy(spec, context);
     REQUIRE_MESSAGE(made, Text(made.error()));
     policy_ = std::move(*made);
+    policy_->SetCapacity(count);
   }
 
   Policy& policy() { return *policy_; }
@@ -252,6 +253,7 @@ TEST_CASE(
       PolicyContext context;
       context.hash = [&](const PolicyNode& node) { return HashOfKey(stage.Number(node)); };
       const auto next = std::move(*MakePolicy(to, context));
+      next->SetCapacity(kNodes);
       Random random(Seed());
       const auto hit = [&] { next->Touch(stage.node(Below(random, kNodes))); };
       for (int i = 0; i < 2000; ++i) stage.RandomStep(random);

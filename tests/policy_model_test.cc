@@ -10,6 +10,7 @@
 #include "harness.h"
 #include "policy/lru.h"
 #include "policy/lru_k.h"
+#include "simulate/simulated_cache.h"
 #include "support/naive_policies.h"
 #include "support/policy_driver.h"
 #include "support/random_trace.h"
@@ -26,32 +27,55 @@ MakePolicyFunction Maker(const std::string& spec) {
   };
 }
 
-// The number of the first request on which the two differ, or the length of the trace.
-std::size_t FirstDifference(const std::vector<std::uint32_t>& trace, PolicyDriver& driver,
-                            NaiveCache& naive) {
-  for (std::size_t i = 0; i < trace.size(); ++i) {
-    if (driver.Request(trace[i]) != naive.Request(trace[i])) return i;
-  }
-  return trace.size();
+struct SizedTrace {
+  std::vector<std::uint32_t> keys;
+  std::vector<std::uint32_t> sizes;  // by key
+};
+
+SizedTrace RandomSizedTrace(std::uint64_t seed, std::size_t requests, std::size_t keys,
+                            std::uint32_t most_size) {
+  SizedTrace trace{RandomTrace(seed, requests, keys), {}};
+  Random random(seed);
+  for (std::size_t i = 0; i < keys; ++i) trace.sizes.push_back(1 + Below(random, most_size));
+  return trace;
 }
 
-TEST_CASE("every policy hits and misses as its naive model does") {
+// The number of the first request on which the two differ, or the length of the trace.
+std::size_t FirstDifference(const SizedTrace& trace, SimulatedCache& cache, NaiveCache& naive) {
+  for (std::size_t i = 0; i < trace.keys.size(); ++i) {
+    const std::uint32_t key = trace.keys[i];
+    const std::uint32_t size = trace.sizes[key];
+    if (cache.Request(HashOfKey(key), size) != naive.Request(key, size)) return i;
+  }
+  return trace.keys.size();
+}
+
+void CheckAgainstNaiveModels(std::uint32_t most_size) {
   constexpr std::uint64_t kTraces = 60;
   constexpr std::size_t kRequests = 3000;
   for (const NaivePolicy& policy : NaivePolicies()) {
+    if (most_size > 1 && !policy.sized) continue;
     CAPTURE(policy.spec);
     for (std::uint64_t number = 0; number < kTraces; ++number) {
       Random random(Seed() + number);
-      const std::size_t capacity = 1 + Below(random, number % 3 == 0 ? 8 : 200);
-      const std::size_t keys = capacity + 1 + Below(random, 4 * capacity);
+      const std::size_t objects = 1 + Below(random, number % 3 == 0 ? 8 : 200);
+      const std::size_t keys = objects + 1 + Below(random, 4 * objects);
+      const std::uint64_t capacity = objects * (1 + most_size) / 2;
       CAPTURE(number);
       CAPTURE(capacity);
       CAPTURE(keys);
-      const auto trace = RandomTrace(Seed() + number, kRequests, keys);
-      PolicyDriver driver(Maker(policy.spec), keys, capacity);
-      CHECK(FirstDifference(trace, driver, *policy.make(capacity)) == kRequests);
+      const SizedTrace trace = RandomSizedTrace(Seed() + number, kRequests, keys, most_size);
+      SimulatedCache cache(Maker(policy.spec), capacity);
+      CHECK(FirstDifference(trace, cache, *policy.make(capacity)) == kRequests);
+      CHECK(cache.used() <= capacity);
     }
   }
+}
+
+TEST_CASE("every policy hits and misses as its naive model does") { CheckAgainstNaiveModels(1); }
+
+TEST_CASE("so it does with objects of many sizes, some larger than the cache") {
+  CheckAgainstNaiveModels(50);
 }
 
 TEST_CASE("every registered policy has a naive model") {
@@ -78,17 +102,17 @@ TEST_CASE("lru and lru-k stay exact when their clock is set back") {
       [](const PolicyContext& context) { return std::make_unique<Lru>(context); });
   for (std::uint64_t number = 0; number < 10; ++number) {
     CAPTURE(number);
-    const auto trace = RandomTrace(Seed() + number, kRequests, 100);
-    PolicyDriver lru_driver(lru, 100, 30);
+    const SizedTrace trace = RandomSizedTrace(Seed() + number, kRequests, 100, 1);
+    SimulatedCache lru_cache(lru, 30);
     NaiveLru naive_lru(30);
-    CHECK(FirstDifference(trace, lru_driver, naive_lru) == kRequests);
+    CHECK(FirstDifference(trace, lru_cache, naive_lru) == kRequests);
     for (const std::size_t k : {1U, 2U, 3U}) {
       CAPTURE(k);
       const auto lru_k = NearOverflow<LruK>(
           [k](const PolicyContext& context) { return std::make_unique<LruK>(context, k, 1.0); });
-      PolicyDriver driver(lru_k, 100, 30);
+      SimulatedCache cache(lru_k, 30);
       NaiveLruK naive(30, k, 1);
-      CHECK(FirstDifference(trace, driver, naive) == kRequests);
+      CHECK(FirstDifference(trace, cache, naive) == kRequests);
     }
   }
 }

@@ -8,9 +8,13 @@
 #include <mutex>
 #include <utility>
 
+#include "policy/clock.h"
+#include "policy/fifo.h"
 #include "policy/lfu.h"
 #include "policy/lru.h"
 #include "policy/lru_k.h"
+#include "policy/s3_fifo.h"
+#include "policy/sieve.h"
 
 namespace kvcache {
 namespace {
@@ -20,8 +24,23 @@ std::unique_ptr<Policy> MakePlain(const PolicyContext& context, const std::vecto
   return std::make_unique<P>(context);
 }
 
+std::unique_ptr<Policy> MakeClock(const PolicyContext& context, const std::vector<double>& values) {
+  return std::make_unique<Clock>(context, static_cast<unsigned>(values[0]));
+}
+
 std::unique_ptr<Policy> MakeLruK(const PolicyContext& context, const std::vector<double>& values) {
   return std::make_unique<LruK>(context, static_cast<std::size_t>(values[0]), values[1]);
+}
+
+std::unique_ptr<Policy> MakeS3Fifo(const PolicyContext& context,
+                                   const std::vector<double>& values) {
+  return std::make_unique<S3Fifo>(context, values[0], values[1],
+                                  static_cast<std::uint32_t>(values[2]));
+}
+
+// A share of the capacity.
+PolicyParameter Share(std::string name, double value, std::string help) {
+  return {.name = std::move(name), .value = value, .least = 0, .most = 1, .help = std::move(help)};
 }
 
 // Adding a policy: one header, and one row here.
@@ -50,6 +69,39 @@ std::vector<PolicyInfo> BuiltIn() {
                        .integer = false,
                        .help = "evicted keys remembered, as a multiple of the resident ones"}},
        .make = MakeLruK},
+      {.name = "fifo",
+       .help = "the oldest entry leaves",
+       .parameters = {},
+       .make = MakePlain<Fifo>},
+      {.name = "clock",
+       .help = "the oldest entry leaves unless it was hit since the hand came by (Corbató 1968)",
+       .parameters = {{.name = "bits",
+                       .value = 1,
+                       .least = 1,
+                       .most = 8,
+                       .integer = true,
+                       .help = "of each entry's counter of hits"}},
+       .make = MakeClock},
+      {.name = "sieve",
+       .help = "a hand goes through entries by age and takes what was not hit (Zhang et al. 2024)",
+       .parameters = {},
+       .make = MakePlain<Sieve>},
+      {.name = "s3-fifo",
+       .help =
+           "a small queue on probation, a main one, a memory of evicted keys (Yang et al. 2023)",
+       .parameters = {Share("small", 0.1, "of the capacity that new entries may take"),
+                      {.name = "ghost",
+                       .value = 0.9,
+                       .least = 0,
+                       .most = 1e3,
+                       .help = "evicted keys remembered, as a share of the capacity"},
+                      {.name = "promote",
+                       .value = 2,
+                       .least = 1,
+                       .most = 3,
+                       .integer = true,
+                       .help = "hits with which an entry moves to the main queue"}},
+       .make = MakeS3Fifo},
   };
 }
 

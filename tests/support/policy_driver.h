@@ -32,6 +32,7 @@ class PolicyDriver {
     context.hash = [this](const PolicyNode& node) { return HashOfKey(KeyOf(node)); };
     context.exact = exact;
     policy_ = make(context);
+    policy_->SetCapacity(capacity);
   }
 
   // True: a hit.

@@ -17,7 +17,8 @@ namespace kvcache {
 // A policy's share of an entry, embedded in it. Twelve bytes, to be used as the policy likes.
 struct PolicyNode {
   // What hits write, without a lock: count, last reference, ... Relaxed atomics; a mark may be
-  // lost when two threads hit at once, so a policy must take any value here as valid.
+  // lost when two threads hit at once, so a policy must take any value here as valid: a wrong one
+  // may cost hits, never more.
   std::atomic<std::uint32_t> mark[2] = {0, 0};
   // Where the policy's order keeper holds the node. Read and written under the lock only.
   std::uint32_t position = 0;
@@ -39,7 +40,8 @@ struct PolicyContext {
 // Thread-safety: Touch may be called at any time from any thread, for a node that is ordered, is
 // just leaving, or has just left. All other members are called under the shard's lock.
 //
-// A node's life: Admit, Insert, any number of Touch, then Erase or Evict or Drain.
+// A node's life: Admit, Insert, any number of Touch, then Erase or Evict or Drain. Between Admit
+// and Insert of a node there is nothing but calls of Evict.
 class Policy {
  public:
   Policy() = default;
@@ -47,8 +49,14 @@ class Policy {
   Policy& operator=(const Policy&) = delete;
   virtual ~Policy() = default;
 
+  // The total weight of the nodes that fit, for policies that divide it. To be called before the
+  // first Admit, and when it changes. The memory tier, where tables and history take their share of
+  // the same bytes, calls it with an estimate and, before evictions, with what is resident.
+  virtual void SetCapacity([[maybe_unused]] std::uint64_t weight) {}
+
   // A request missed and the node is about to be inserted: sets its marks, from the history of
-  // evicted keys if the policy keeps one. The evictions that make room come after it.
+  // evicted keys if the policy keeps one. The evictions that make room come after it, or, in the
+  // memory tier, came before. `weight`: bytes, or 1 where entries are counted.
   virtual void Admit(PolicyNode& node, std::uint64_t hash, std::uint32_t weight) = 0;
 
   // Enters an admitted node into the order.
@@ -67,8 +75,8 @@ class Policy {
   // `slice` nodes from number `from` on; returns where to go on, 0 when done.
   virtual std::size_t Settle(std::size_t from, std::size_t slice) = 0;
 
-  // Takes out the coldest node by recorded order, reading no marks (another policy may be writing
-  // them already); null when empty. For switching policies.
+  // Takes out the coldest node as far as is known without repairs; null when empty. For switching
+  // policies, when no hit marks for this one any more.
   virtual PolicyNode* Drain() = 0;
 
   // `now` takes the place of `old`, whose entry moved in memory: marks and position alike.
