@@ -19,7 +19,7 @@
 namespace kvcache::testing {
 namespace {
 
-MakePolicyFunction Maker(const std::string& spec) {
+MakePolicyFunction MakerOf(const std::string& spec) {
   return [spec](const PolicyContext& context) {
     auto policy = MakePolicy(spec, context);
     REQUIRE_MESSAGE(policy, policy.error().message);
@@ -65,7 +65,7 @@ void CheckAgainstNaiveModels(std::uint32_t most_size) {
       CAPTURE(capacity);
       CAPTURE(keys);
       const SizedTrace trace = RandomSizedTrace(Seed() + number, kRequests, keys, most_size);
-      SimulatedCache cache(Maker(policy.spec), capacity);
+      SimulatedCache cache(MakerOf(policy.spec), capacity);
       CHECK(FirstDifference(trace, cache, *policy.make(capacity)) == kRequests);
       CHECK(cache.used() <= capacity);
     }

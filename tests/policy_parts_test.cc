@@ -23,7 +23,7 @@ namespace {
 
 TEST_CASE("lazy heap: the top is always the least recorded rank") {
   std::mt19937_64 random(testing::Seed());
-  LazyHeap heap;
+  LazyHeap<> heap;
   std::vector<PolicyNode> nodes(500);
   std::map<PolicyNode*, std::uint64_t> ranks;
   for (int step = 0; step < 50000; ++step) {

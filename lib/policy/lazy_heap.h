@@ -2,6 +2,8 @@
 //
 // Ranks change while nodes are hit, the heap does not: it is repaired when a victim is wanted (see
 // ranked_policy.h). Four children a node: with 16-byte items a family fills one cache line.
+//
+// Rank is a plain value with an order, of the kind that only grows while a node is resident.
 #pragma once
 
 #include <algorithm>
@@ -15,10 +17,11 @@
 namespace kvcache {
 
 // Not thread-safe. A node in the heap has its index in `position`; elsewhere that is meaningless.
+template <class Rank = std::uint64_t>
 class LazyHeap {
  public:
   struct Item {
-    std::uint64_t rank;
+    Rank rank;
     PolicyNode* node;
   };
 
@@ -31,7 +34,11 @@ class LazyHeap {
   // The i-th item in no particular order, i < size().
   const Item& operator[](std::size_t i) const { return items_[kRoot + i]; }
 
-  void Push(PolicyNode& node, std::uint64_t rank) {
+  bool Has(const PolicyNode& node) const {
+    return node.position < items_.size() && items_[node.position].node == &node;
+  }
+
+  void Push(PolicyNode& node, const Rank& rank) {
     items_.push_back({});
     SiftUp(items_.size() - 1, {rank, &node});
   }
@@ -45,7 +52,7 @@ class LazyHeap {
     if (items_.size() * sizeof(Item) < items_.capacity_bytes() / 2) items_.shrink_to_fit();
   }
 
-  void ChangeRank(PolicyNode& node, std::uint64_t rank) { Sift(node.position, {rank, &node}); }
+  void ChangeRank(PolicyNode& node, const Rank& rank) { Sift(node.position, {rank, &node}); }
 
   void Replace(PolicyNode& old, PolicyNode& now) {
     assert(items_[old.position].node == &old);

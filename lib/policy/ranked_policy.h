@@ -193,7 +193,7 @@ class RankedPolicy : public Policy {
  private:
   const bool exact_;
   // Off the line that hits read for the call of Touch.
-  alignas(64) LazyHeap heap_;
+  alignas(64) LazyHeap<> heap_;
   std::size_t in_tick_ = 0;  // hits, and insertions at their worth in hits
   // On a line of its own: hits read it.
   alignas(64) std::atomic<std::uint32_t> now_{1};

@@ -120,7 +120,7 @@ void MemoryTier::Detach(Entry& entry) {
 // Coming and going, under the shard's lock.
 
 bool MemoryTier::Link(Shard& shard, std::uint64_t hash, Entry& entry) {
-  if (shard.entry_limit == 0) return false;
+  if (shard.entry_limit() == 0) return false;
   std::vector<Entry*> evicted;
   try {
     if (Table::Buckets* old = shard.RebuildTableIfNeeded()) Retire(*old);
@@ -329,24 +329,27 @@ void MemoryTier::Move(Entry& entry) {
 
 // Settings.
 
-void MemoryTier::SetLimits(std::uint64_t bytes, std::uint64_t entries) {
+bool MemoryTier::SetLimits(std::uint64_t bytes, std::uint64_t entries) {
   const bool in_entries = entries > 0;
+  bool changed = false;
   {
     const std::lock_guard names(names_mutex_);
-    capacity_in_entries_ = in_entries;
+    changed = std::exchange(capacity_in_entries_, in_entries) != in_entries;
     capacity_ = in_entries ? entries : bytes;
   }
   slabs_.set_limit(in_entries ? kNoLimit : std::min(bytes, kNoLimit));
   for (std::size_t i = 0; i < shards(); ++i) {
     const std::lock_guard lock(shards_[i].mutex());
-    shards_[i].entry_limit = in_entries ? entries / shards() + (i < entries % shards() ? 1 : 0)
-                                        : std::numeric_limits<std::uint64_t>::max();
+    shards_[i].SetLimit(
+        in_entries ? entries / shards() + (i < entries % shards() ? 1 : 0) : Shard::kNoEntryLimit,
+        bytes / shards());
   }
+  return changed;
 }
 
 void MemoryTier::SetCapacity(std::uint64_t bytes) {
   const std::lock_guard settings(settings_mutex_);
-  SetLimits(bytes, 0);
+  if (SetLimits(bytes, 0)) SwitchPolicy(*ParsePolicy(policy_name_));
   // Waiting for readers is paid for once in many evictions: one that lost its processor amid a hit
   // comes back after milliseconds.
   constexpr std::size_t kSlabsAtOnce = 64;
@@ -367,14 +370,14 @@ void MemoryTier::SetCapacity(std::uint64_t bytes) {
 void MemoryTier::SetCapacityEntries(std::uint64_t entries) {
   if (entries == 0) return SetCapacity(0);
   const std::lock_guard settings(settings_mutex_);
-  SetLimits(0, entries);
+  if (SetLimits(0, entries)) SwitchPolicy(*ParsePolicy(policy_name_));
   for (std::size_t i = 0; i < shards(); ++i) {
     for (bool more = true; more;) {
       std::array<Entry*, Shard::kMostEvicted> victims;
       shards_[i].mutex().GiveWay();
       const std::lock_guard lock(shards_[i].mutex());
       const std::uint64_t held = shards_[i].entries();
-      const std::uint64_t over = held - std::min(held, shards_[i].entry_limit);
+      const std::uint64_t over = held - std::min(held, shards_[i].entry_limit());
       const std::size_t count = shards_[i].Evict(
           std::span(victims).first(std::min<std::uint64_t>(over, victims.size())), kNoLimit);
       Retire(std::span(victims).first(count));
@@ -395,12 +398,16 @@ void MemoryTier::FitTables() {
   Collect();
 }
 
+void MemoryTier::SetPolicy(const PolicySpec& policy) {
+  const std::lock_guard settings(settings_mutex_);
+  SwitchPolicy(policy);
+}
+
 // In four steps, each but the third a slice at a time: the old policies bring their order up to
 // date; hits begin to mark for the new ones; the last hit that marks for the old ones ends; the old
 // policies hand their entries over, coldest first. An entry hit before it is handed over is not
 // marked: the marks are still the old policy's.
-void MemoryTier::SetPolicy(const PolicySpec& policy) {
-  const std::lock_guard settings(settings_mutex_);
+void MemoryTier::SwitchPolicy(const PolicySpec& policy) {
   for (std::size_t i = 0; i < shards(); ++i) {
     std::size_t from = 0;
     do {

@@ -146,7 +146,10 @@ class MemoryTier {
 
   PolicyContext Context() const;
   std::unique_ptr<Ordering> NewOrdering(const PolicySpec& policy) const;
-  void SetLimits(std::uint64_t bytes, std::uint64_t entries);
+  // True when entries are counted from now on, or bytes, that were not before: the policies have
+  // to be told new weights.
+  bool SetLimits(std::uint64_t bytes, std::uint64_t entries);
+  void SwitchPolicy(const PolicySpec& policy);
   void FitTables();
 
   void* AllocateWithRoom(std::size_t size);

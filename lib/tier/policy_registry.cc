@@ -10,7 +10,9 @@
 
 #include "policy/clock.h"
 #include "policy/fifo.h"
+#include "policy/gdsf.h"
 #include "policy/lfu.h"
+#include "policy/lfu_da.h"
 #include "policy/lru.h"
 #include "policy/lru_k.h"
 #include "policy/s3_fifo.h"
@@ -86,6 +88,16 @@ std::vector<PolicyInfo> BuiltIn() {
        .help = "a hand goes through entries by age and takes what was not hit (Zhang et al. 2024)",
        .parameters = {},
        .make = MakePlain<Sieve>},
+      {.name = "lfu-da",
+       .help = "lfu whose counts age, so that what was popular once leaves (Arlitt et al. 1999)",
+       .parameters = {},
+       .touch_needs_lock = true,
+       .make = MakePlain<LfuDa>},
+      {.name = "gdsf",
+       .help = "the least often used for its size leaves, with ageing (Cherkasova 1998)",
+       .parameters = {},
+       .touch_needs_lock = true,
+       .make = MakePlain<Gdsf>},
       {.name = "s3-fifo",
        .help =
            "a small queue on probation, a main one, a memory of evicted keys (Yang et al. 2023)",

@@ -8,19 +8,25 @@
 #include "tier/slab_allocator.h"
 
 namespace kvcache {
-namespace {
-
-// An entry's bytes as policies are told of them.
-std::uint32_t WeightOf(const Entry& entry) {
-  constexpr std::size_t kMost = std::numeric_limits<std::uint32_t>::max();
-  return static_cast<std::uint32_t>(std::min(SlabAllocator::ChargeOf(&entry), kMost));
-}
-
-}  // namespace
-
 void Shard::Init(std::uint64_t seed, std::unique_ptr<Ordering> ordering) {
   seed_ = seed;
   ordering_.store(ordering.release(), std::memory_order_release);
+}
+
+void Shard::SetLimit(std::uint64_t entries, std::uint64_t bytes) {
+  entry_limit_ = entries;
+  byte_share_ = bytes;
+  TellCapacity(*ordering_.load(std::memory_order_relaxed));
+}
+
+void Shard::TellCapacity(const Ordering& ordering) const {
+  ordering.policy->SetCapacity(counts_entries() ? entry_limit_ : byte_share_);
+}
+
+std::uint32_t Shard::WeightOf(const Entry& entry) const {
+  if (counts_entries()) return 1;
+  constexpr std::size_t kMost = std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(std::min(SlabAllocator::ChargeOf(&entry), kMost));
 }
 
 Policy& Shard::PolicyOf(const Entry& entry) {
@@ -41,7 +47,7 @@ void Shard::Touch(Entry& entry) {
 void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted) {
   Ordering* current = ordering_.load(std::memory_order_relaxed);
   current->policy->Admit(entry.node(), hash, WeightOf(entry));
-  while (table_.size() >= entry_limit) {
+  while (table_.size() >= entry_limit_) {
     Entry* victim = nullptr;
     if (Evict({&victim, 1}, 1) == 0) break;
     evicted.push_back(victim);
@@ -74,6 +80,10 @@ PolicyNode* Shard::NextVictim() {
 
 // In steps, so that the cache misses of several victims overlap.
 std::size_t Shard::Evict(std::span<Entry*> victims, std::uint64_t bytes) {
+  // Tables, order and history take a share of the bytes that changes: what is resident when there
+  // is no more room is what fits.
+  if (!counts_entries())
+    ordering_.load(std::memory_order_relaxed)->policy->SetCapacity(this->bytes());
   std::array<std::uint64_t, kMostEvicted> hashes;
   std::size_t count = 0;
   for (std::uint64_t evicted = 0; count < victims.size() && count < kMostEvicted && evicted < bytes;
@@ -109,6 +119,7 @@ std::size_t Shard::Settle(std::size_t from, std::size_t slice) {
 void Shard::Publish(std::unique_ptr<Ordering> next) {
   Ordering* old = ordering_.load(std::memory_order_relaxed);
   next->parity = static_cast<std::uint8_t>(old->parity ^ Entry::kOddPolicy);
+  TellCapacity(*next);
   draining_.reset(ordering_.exchange(next.release(), std::memory_order_acq_rel));
 }
 

@@ -84,8 +84,13 @@ class alignas(64) Shard {
   // Most that Evict takes out at once.
   static constexpr std::size_t kMostEvicted = 256;
 
-  // Most entries it may hold.
-  std::uint64_t entry_limit = 0;
+  // The most entries it may hold, or kNoEntryLimit and the bytes that are likely to be its share.
+  // An entry's weight for the policy is 1 in the first case. Where that changes while there are
+  // entries, a new policy must be published, and told the weights anew.
+  static constexpr std::uint64_t kNoEntryLimit = ~std::uint64_t{0};
+  void SetLimit(std::uint64_t entries, std::uint64_t bytes);
+  std::uint64_t entry_limit() const { return entry_limit_; }
+
   // OverheadBytes() as last reported to the allocator.
   std::size_t reported_overhead = 0;
 
@@ -97,6 +102,9 @@ class alignas(64) Shard {
   std::uint64_t HashOf(const Entry& entry) const { return HashKey(entry.key(), seed_); }
 
  private:
+  bool counts_entries() const { return entry_limit_ != kNoEntryLimit; }
+  void TellCapacity(const Ordering& ordering) const;
+  std::uint32_t WeightOf(const Entry& entry) const;
   PolicyNode* NextVictim();
   Policy& PolicyOf(const Entry& entry);
   void Own(Entry& entry, const Ordering& ordering);
@@ -106,6 +114,8 @@ class alignas(64) Shard {
   std::atomic<Ordering*> ordering_{nullptr};
   alignas(64) PoliteMutex mutex_;
   std::uint64_t seed_ = 0;
+  std::uint64_t entry_limit_ = 0;
+  std::uint64_t byte_share_ = 0;
   std::unique_ptr<Ordering> draining_;
   std::atomic<std::uint64_t> bytes_{0};
   ShardStats counters_;

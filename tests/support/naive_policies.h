@@ -11,6 +11,7 @@
 #include "support/naive/cache.h"
 #include "support/naive/clock.h"
 #include "support/naive/fifo.h"
+#include "support/naive/greedy_dual.h"
 #include "support/naive/lfu.h"
 #include "support/naive/lru.h"
 #include "support/naive/lru_k.h"
@@ -46,6 +47,8 @@ inline std::vector<NaivePolicy> NaivePolicies() {
       {"clock", Maker<NaiveClock>(1U)},
       {"clock:bits=3", Maker<NaiveClock>(7U)},
       {"sieve", Maker<NaiveSieve>()},
+      {"lfu-da", Maker<NaiveGreedyDual>(false)},
+      {"gdsf", Maker<NaiveGreedyDual>(true)},
       {"s3-fifo", Maker<NaiveS3Fifo>(0.1, 0.9, 2)},
       {"s3-fifo:small=0.25,ghost=2,promote=1", Maker<NaiveS3Fifo>(0.25, 2.0, 1)},
   };
