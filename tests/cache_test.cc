@@ -312,9 +312,10 @@ TEST_CASE("a phase of hits alone does not cost the hottest entries their place")
     CAPTURE(policy.name);
     const int exact = LostHotEntries(policy.name, true);
     const int bounded = LostHotEntries(policy.name, false);
-    // To fifo and clock a long phase of hits is nothing, or one bit: those lose the hottest, which
-    // are the oldest here, by their nature.
-    if (policy.name != "fifo" && policy.name != "clock") CHECK(exact <= 5);
+    // To fifo and to 2q's first queue a hit is nothing, to clock one bit: those lose the hottest,
+    // which are the oldest here, by their nature.
+    const bool forgetful = policy.name == "fifo" || policy.name == "2q" || policy.name == "clock";
+    if (!forgetful) CHECK(exact <= 5);
     // One in 128 may be taken though it was hit.
     CHECK(bounded <= exact + 8);
   }

@@ -203,31 +203,27 @@ std::vector<Result<std::optional<Value>>> Protocol::MultiGet(
 
 void Protocol::FetchMissing(std::span<const HashedKey> keys, std::span<const std::size_t> missing,
                             std::span<Result<std::optional<Value>>> results) {
-  std::vector<std::size_t> distinct;
   std::vector<std::pair<std::size_t, std::size_t>> repeated;  // index, and that of the first
-  std::unordered_map<std::string_view, std::size_t> first;
-  for (const std::size_t i : missing) {
-    const auto [at, fresh] = first.emplace(keys[i].key, i);
-    if (fresh) {
-      distinct.push_back(i);
-    } else {
-      repeated.emplace_back(i, at->second);
-    }
-  }
-  std::deque<Fetch> fetches;  // what is really missing; a load stays where it is
+  std::unordered_map<std::string_view, std::size_t> first;    // of keys that are really missing
+  std::deque<Fetch> fetches;                                  // of those; a load stays where it is
   std::vector<Fetch*> own;
-  own.reserve(distinct.size());
+  own.reserve(missing.size());
   StoreRead read;
   try {
-    for (const std::size_t i : distinct) {
+    for (const std::size_t i : missing) {
+      if (const auto known = first.find(keys[i].key); known != first.end()) {
+        repeated.emplace_back(i, known->second);
+        continue;
+      }
       Fetch& fetch = fetches.emplace_back(keys[i]);
       fetch.index = i;
       if (std::optional<Value> found; FindAgain(fetch, found)) {
         results[i] = std::move(found);
         fetches.pop_back();
-      } else if (!fetch.Joins()) {
-        own.push_back(&fetch);
+        continue;
       }
+      if (!fetch.Joins()) own.push_back(&fetch);
+      first.emplace(keys[i].key, i);
     }
   } catch (const std::bad_alloc&) {
     FailForMemory(own, read);  // others may wait for the loads that were registered

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "base/pages.h"
@@ -21,6 +22,13 @@ class GhostQueue {
   std::size_t MemoryBytes() const { return ring_.capacity_bytes() + index_.MemoryBytes(); }
 
   bool Has(std::uint64_t hash) const { return index_.Find(hash, *this) != PositionIndex::kNone; }
+
+  // The weight with which a key entered; nothing when it is not there.
+  std::optional<std::uint32_t> WeightOf(std::uint64_t hash) const {
+    const std::uint32_t position = index_.Find(hash, *this);
+    if (position == PositionIndex::kNone) return std::nullopt;
+    return ring_[position].weight;
+  }
 
   // Enters a key as the newest. One that is there already moves up.
   void Push(std::uint64_t hash, std::uint32_t weight) {
@@ -43,10 +51,24 @@ class GhostQueue {
     return true;
   }
 
-  // Forgets the oldest until no more than so much weight is left.
-  void Trim(std::uint64_t weight) {
-    while (weight_ > weight || (live_ == 0 && count_ != 0)) {
+  // Forgets the oldest until no more than so much weight is left, in at most so many steps.
+  void Trim(std::uint64_t weight, std::size_t most_steps = ~std::size_t{0}) {
+    for (; most_steps != 0 && (weight_ > weight || (live_ == 0 && count_ != 0)); --most_steps) {
       if (IsLive(static_cast<std::uint32_t>(oldest_))) Leave(static_cast<std::uint32_t>(oldest_));
+      oldest_ = oldest_ + 1 == capacity_ ? 0 : oldest_ + 1;
+      --count_;
+    }
+  }
+
+  // Forgets the oldest as long as `forget` says so of its weight; at most so many steps.
+  template <class Forget>
+  void ForgetOldest(std::size_t most, Forget&& forget) {
+    for (std::size_t step = 0; step < most && count_ != 0; ++step) {
+      const auto oldest = static_cast<std::uint32_t>(oldest_);
+      if (live_ != 0 && IsLive(oldest)) {
+        if (!forget(ring_[oldest].weight)) break;
+        Leave(oldest);
+      }
       oldest_ = oldest_ + 1 == capacity_ ? 0 : oldest_ + 1;
       --count_;
     }

@@ -1,6 +1,7 @@
 // What policies of queues have in common: nodes in lists, each with its weight.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -30,6 +31,12 @@ class QueuePolicy : public Policy {
  protected:
   explicit QueuePolicy(const PolicyContext& context)
       : most_passed_(context.exact ? kNoBound : kMostPassedInTier) {}
+
+  // A share of the capacity, rounded down; shares and capacities may be of any size.
+  static std::uint64_t ShareOf(std::uint64_t capacity, double share) {
+    constexpr double kMost = 1e18;
+    return static_cast<std::uint64_t>(std::min(share * static_cast<double>(capacity), kMost));
+  }
 
   // Of a node, at most `most`, whatever its mark holds.
   static std::uint32_t Hits(const PolicyNode& node, std::uint32_t most) {

@@ -8,15 +8,20 @@
 #include <mutex>
 #include <utility>
 
+#include "policy/arc.h"
 #include "policy/clock.h"
 #include "policy/fifo.h"
 #include "policy/gdsf.h"
 #include "policy/lfu.h"
 #include "policy/lfu_da.h"
+#include "policy/lirs.h"
 #include "policy/lru.h"
 #include "policy/lru_k.h"
 #include "policy/s3_fifo.h"
 #include "policy/sieve.h"
+#include "policy/slru.h"
+#include "policy/two_q.h"
+#include "policy/w_tiny_lfu.h"
 
 namespace kvcache {
 namespace {
@@ -40,12 +45,31 @@ std::unique_ptr<Policy> MakeS3Fifo(const PolicyContext& context,
                                   static_cast<std::uint32_t>(values[2]));
 }
 
+std::unique_ptr<Policy> MakeSlru(const PolicyContext& context, const std::vector<double>& values) {
+  return std::make_unique<Slru>(context, values[0], static_cast<unsigned>(values[1]),
+                                values[2] != 0);
+}
+
+std::unique_ptr<Policy> MakeTwoQ(const PolicyContext& context, const std::vector<double>& values) {
+  return std::make_unique<TwoQ>(context, values[0], values[1]);
+}
+
+std::unique_ptr<Policy> MakeLirs(const PolicyContext& context, const std::vector<double>& values) {
+  return std::make_unique<Lirs>(context, values[0], values[1]);
+}
+
+std::unique_ptr<Policy> MakeWTinyLfu(const PolicyContext& context,
+                                     const std::vector<double>& values) {
+  return std::make_unique<WTinyLfu>(context, values[0], values[1], values[2] != 0,
+                                    static_cast<unsigned>(values[3]));
+}
+
 // A share of the capacity.
 PolicyParameter Share(std::string name, double value, std::string help) {
   return {.name = std::move(name), .value = value, .least = 0, .most = 1, .help = std::move(help)};
 }
 
-// Adding a policy: one header, and one row here.
+// Adding a policy: one header, and one row here or below.
 std::vector<PolicyInfo> BuiltIn() {
   return {
       {.name = "lru",
@@ -85,7 +109,7 @@ std::vector<PolicyInfo> BuiltIn() {
                        .help = "of each entry's counter of hits"}},
        .make = MakeClock},
       {.name = "sieve",
-       .help = "a hand goes through entries by age and takes what was not hit (Zhang et al. 2024)",
+       .help = "a hand goes from old to new and takes what was not hit (Zhang et al. 2024)",
        .parameters = {},
        .make = MakePlain<Sieve>},
       {.name = "lfu-da",
@@ -98,6 +122,12 @@ std::vector<PolicyInfo> BuiltIn() {
        .parameters = {},
        .touch_needs_lock = true,
        .make = MakePlain<Gdsf>},
+  };
+}
+
+// The built-in ones that divide the capacity.
+std::vector<PolicyInfo> DividingPolicies() {
+  return {
       {.name = "s3-fifo",
        .help =
            "a small queue on probation, a main one, a memory of evicted keys (Yang et al. 2023)",
@@ -114,12 +144,86 @@ std::vector<PolicyInfo> BuiltIn() {
                        .integer = true,
                        .help = "hits with which an entry moves to the main queue"}},
        .make = MakeS3Fifo},
+      {.name = "slru",
+       .help = "lru lists one above the other; a hit takes an entry one up (Karedla et al. 1994)",
+       .parameters = {Share("protected", 0.8, "of the capacity that entries once hit may take"),
+                      {.name = "segments",
+                       .value = 2,
+                       .least = 2,
+                       .most = Slru::kMostSegments,
+                       .integer = true,
+                       .help = "lists, of which all but the lowest share what is protected"},
+                      {.name = "fill",
+                       .value = 0,
+                       .least = 0,
+                       .most = 1,
+                       .integer = true,
+                       .help = "1: new entries enter the lowest list that has room"}},
+       .touch_needs_lock = true,
+       .make = MakeSlru},
+      {.name = "2q",
+       .help = "a queue on probation, lru for keys that came back after it (Johnson, Shasha 1994)",
+       .parameters = {Share("kin", 0.25, "of the capacity that new entries may take"),
+                      {.name = "kout",
+                       .value = 0.5,
+                       .least = 0,
+                       .most = 1e3,
+                       .help = "evicted keys remembered, as a share of the capacity"}},
+       .touch_needs_lock = true,
+       .make = MakeTwoQ},
+      {.name = "arc",
+       .help = "keys seen once and keys seen again, shared out by hindsight (Megiddo, Modha 2003)",
+       .parameters = {},
+       .touch_needs_lock = true,
+       .make = MakePlain<Arc>},
   };
+}
+
+// Those of them that keep what proves its worth from what does not.
+std::vector<PolicyInfo> FilteringPolicies() {
+  return {
+      {.name = "lirs",
+       .help = "what was used twice within a short time stays (Jiang, Zhang 2002)",
+       .parameters = {Share("hir", 0.01, "of the capacity for entries that did not prove that yet"),
+                      {.name = "ghost",
+                       .value = 2,
+                       .least = 0,
+                       .most = 1e9,
+                       .help = "evicted keys remembered, as a multiple of the resident ones"}},
+       .touch_needs_lock = true,
+       .make = MakeLirs},
+      {.name = "w-tinylfu",
+       .help = "a window, and a main part for what a sketch of all uses ranks higher than what is "
+               "there (Einziger et al. 2017)",
+       .parameters = {Share("window", 0.01, "of the capacity for new entries, at first"),
+                      Share("protected", 0.8, "of the main part for entries that were hit there"),
+                      {.name = "adaptive",
+                       .value = 1,
+                       .least = 0,
+                       .most = 1,
+                       .integer = true,
+                       .help = "1: the window's size climbs towards more hits"},
+                      {.name = "sample",
+                       .value = 10,
+                       .least = 1,
+                       .most = 1000,
+                       .integer = true,
+                       .help = "uses an entry after which the sketch's counts are halved"}},
+       .touch_needs_lock = true,
+       .make = MakeWTinyLfu},
+  };
+}
+
+std::vector<PolicyInfo> AllBuiltIn() {
+  std::vector<PolicyInfo> rows = BuiltIn();
+  for (PolicyInfo& row : DividingPolicies()) rows.push_back(std::move(row));
+  for (PolicyInfo& row : FilteringPolicies()) rows.push_back(std::move(row));
+  return rows;
 }
 
 struct Registry {
   std::mutex mutex;
-  std::vector<PolicyInfo> rows = BuiltIn();
+  std::vector<PolicyInfo> rows = AllBuiltIn();
 };
 
 Registry& TheRegistry() {

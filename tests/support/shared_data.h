@@ -1,6 +1,7 @@
 // Published traces and miss ratios, which lie beside the project and not in it.
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -20,26 +21,27 @@ inline std::filesystem::path TraceFolder() {
   return folder / "traces";
 }
 
-// A row of reference_miss_ratios.csv: `requests` through a cache of `cache_size` objects.
+// A row of reference_miss_ratios.csv: `requests` through a cache of `cache_size` units.
 struct Reference {
   std::string trace;
+  bool in_bytes = false;  // else objects of size 1
   std::string policy;
-  std::size_t cache_size = 0;
-  std::size_t requests = 0;
+  std::uint64_t cache_size = 0;
+  std::uint64_t requests = 0;
   std::string miss_ratio;  // as printed: its digits are all that is known
 
-  // Whether so many misses round to the digits given.
-  bool Agrees(std::size_t misses) const {
-    const auto point = miss_ratio.find('.');
+  // The difference between so many misses and what is published, as a ratio.
+  double Difference(std::uint64_t misses) const {
+    return static_cast<double>(misses) / static_cast<double>(requests) - std::stod(miss_ratio);
+  }
+  // Half of the last digit given, and a little for rounding.
+  double Precision() const {
     double last_digit = 1;
-    for (std::size_t i = point + 1; i < miss_ratio.size(); ++i) last_digit /= 10;
-    const double ratio = static_cast<double>(misses) / static_cast<double>(requests);
-    const double difference = ratio - std::stod(miss_ratio);
-    return difference < 0.50001 * last_digit && -difference < 0.50001 * last_digit;
+    for (std::size_t i = miss_ratio.find('.') + 1; i < miss_ratio.size(); ++i) last_digit /= 10;
+    return 0.50001 * last_digit;
   }
 };
 
-// The rows for objects of size 1.
 inline std::vector<Reference> ReadReferences() {
   std::ifstream file(TraceFolder() / "reference_miss_ratios.csv");
   std::vector<Reference> references;
@@ -49,8 +51,9 @@ inline std::vector<Reference> ReadReferences() {
     for (std::string* field : {&trace, &unit, &size, &policy, &requests, &ratio}) {
       std::getline(fields, *field, ',');
     }
-    if (unit != "object") continue;  // the head line too
-    references.push_back({trace, policy, std::stoul(size), std::stoul(requests), ratio});
+    if (trace == "trace") continue;  // the head line
+    references.push_back(
+        {trace, unit == "byte", policy, std::stoul(size), std::stoul(requests), ratio});
   }
   return references;
 }
