@@ -25,6 +25,7 @@ test_packages=(
   rocksdb-tools # ldb reads what kvcache writes
   prometheus    # promtool checks the metrics' format
   groff-base    # formats the manual page
+  chromium      # opens kvtool's reports
 )
 bench_packages=(
   git python3 libbenchmark-dev libabsl-dev libtbb-dev gnuplot-nox valgrind

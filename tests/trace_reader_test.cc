@@ -8,14 +8,17 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
-#include <optional>
 #include <random>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "harness.h"
+#include "simulate/trace_format.h"
 #include "support/temp_folder.h"
 
 namespace kvcache {
@@ -54,29 +57,51 @@ std::string WriteFile(const TempFolder& folder, std::string_view bytes) {
   return path;
 }
 
-// "line:key" or "line:key,size" a request, separated by spaces; a failure's message at its end.
-std::string ReadAll(const std::string& path) {
-  std::string text;
-  const auto reader = TraceReader::Open(path);
+// "line:key" or "line:key,size" a request, then "@time" if it has one, separated by spaces; a
+// failure's message at its end. Where lines were left out: how many, of which kind, and why.
+std::string ReadAll(const std::string& path, const TraceOptions& options = {}) {
+  const auto reader = TraceReader::Open(path, options);
   if (!reader) return reader.error().message;
+  std::ostringstream text;
+  TraceRequest request;
   while (true) {
-    const auto next = (*reader)->Next();
-    const std::string separator = text.empty() ? "" : " ";
-    if (!next) return text + separator + next.error().message;
-    const std::optional<TraceRequest>& request = *next;
-    if (!request) return text;
-    text += separator + std::to_string(request->line) + ":" + std::string(request->key);
-    if (request->has_size) text += "," + std::to_string(request->size);
+    const auto more = (*reader)->Next(request);
+    if (!more) text << ' ' << more.error().message;
+    if (!more || !*more) break;
+    text << ' ' << request.line << ':' << request.key;
+    if (request.has_size) text << ',' << request.size;
+    if (request.has_time) text << '@' << request.time;
   }
+  if ((*reader)->other_operations() > 0) text << " others:" << (*reader)->other_operations();
+  if ((*reader)->bad_lines() > 0) {
+    text << " bad:" << (*reader)->bad_lines() << ' ' << (*reader)->first_bad_line();
+  }
+  return text.str().empty() ? "" : text.str().substr(1);
 }
 
-std::string ReadText(std::string_view text) {
+std::string ReadText(std::string_view text, const TraceOptions& options = {}) {
   const TempFolder folder;
-  std::string read = ReadAll(WriteFile(folder, text));
+  std::string read = ReadAll(WriteFile(folder, text), options);
   if (const std::size_t at = read.find(folder / ""); at != std::string::npos) {
     read.erase(at, (folder / "").size());
   }
   return read;
+}
+
+// The format that a trace is found to have.
+std::string FormatOf(std::string_view bytes) {
+  const TempFolder folder;
+  return std::string(TraceReader::Open(WriteFile(folder, bytes)).value()->format());
+}
+
+std::string Record(std::uint32_t time, std::uint64_t object, std::uint32_t size,
+                   std::int64_t next) {
+  std::string bytes(24, '\0');
+  std::memcpy(bytes.data(), &time, 4);
+  std::memcpy(bytes.data() + 4, &object, 8);
+  std::memcpy(bytes.data() + 12, &size, 4);
+  std::memcpy(bytes.data() + 16, &next, 8);
+  return bytes;
 }
 
 TEST_CASE("keys, with and without sizes") {
@@ -106,7 +131,8 @@ TEST_CASE("a malformed line is named by file and number") {
 
   const TempFolder folder;
   const auto reader = TraceReader::Open(WriteFile(folder, ",\n"));
-  CHECK((*reader)->Next().error().code == ErrorCode::kInvalidArgument);
+  TraceRequest request;
+  CHECK((*reader)->Next(request).error().code == ErrorCode::kInvalidArgument);
 }
 
 TEST_CASE("lines of every length come whole across chunks, from each compression") {
@@ -124,12 +150,13 @@ TEST_CASE("lines of every length come whole across chunks, from each compression
     const TempFolder folder;
     const auto reader = TraceReader::Open(WriteFile(folder, compress(text)));
     REQUIRE(reader.has_value());
+    TraceRequest request;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      const TraceRequest request = (*reader)->Next().value().value();
+      REQUIRE((*reader)->Next(request).value());
       REQUIRE(request.key == keys[i]);
       REQUIRE(request.line == i + 1);
     }
-    CHECK_FALSE((*reader)->Next().value().has_value());
+    CHECK_FALSE((*reader)->Next(request).value());
   }
 }
 
@@ -146,8 +173,9 @@ TEST_CASE("compressed data that expand beyond a chunk come out whole") {
   for (const auto compress : {Gzip, Zstd}) {
     const TempFolder folder;
     const auto reader = TraceReader::Open(WriteFile(folder, compress(text)));
+    TraceRequest request;
     std::size_t requests = 0;
-    while ((*reader)->Next().value()) ++requests;
+    while ((*reader)->Next(request).value()) ++requests;
     CHECK(requests == 500'000);
   }
 }
@@ -169,7 +197,8 @@ TEST_CASE("damaged compressed files fail, wherever they are cut") {
 
   const TempFolder folder;
   const auto reader = TraceReader::Open(WriteFile(folder, Zstd("a\n").substr(0, 6)));
-  CHECK((*reader)->Next().error().code == ErrorCode::kCorruption);
+  TraceRequest request;
+  CHECK((*reader)->Next(request).error().code == ErrorCode::kCorruption);
 }
 
 TEST_CASE("other compressions are named") {
@@ -189,6 +218,185 @@ TEST_CASE("files that cannot be read") {
   const auto directory = TraceReader::Open(folder.path());
   REQUIRE_FALSE(directory.has_value());
   CHECK(directory.error().message == "cannot read " + folder.path().string() + ": Is a directory");
+}
+
+TEST_CASE("lines that are malformed are left out and counted if asked for") {
+  CHECK(ReadText("a\n\nb,x\nc,3\n", {.skip_bad = true}) ==
+        "1:a 4:c,3 bad:2 trace:2: no key; a line is `key` or `key,size`");
+  CHECK(ReadText("a\n" + std::string(3 << 20, 'x') + "\nb\n", {.skip_bad = true}) ==
+        "1:a 3:b bad:1 trace:2: longer than 1 MiB; is this a text?");
+  CHECK(ReadText("a\n" + std::string(3 << 20, 'x'), {.skip_bad = true}) ==
+        "1:a bad:1 trace:2: longer than 1 MiB; is this a text?");
+  // A damaged file is no malformed line.
+  CHECK(ReadText(Gzip("a\nb\n").substr(0, 22), {.skip_bad = true}).ends_with("ends too early"));
+}
+
+TEST_CASE("csv: columns by their usual names") {
+  CHECK(ReadText("key,size\na,1\nb,22\n") == "2:a,1 3:b,22");
+  CHECK(ReadText("version,time,op,size,lbn\n1,5,R,512,42\n1,6,W,512,43\n") ==
+        "2:42,512@5 others:1");
+  CHECK(ReadText("Timestamp, Obj_ID, Bytes\r\n1.5,x,3\r\n2024-01-01,y,\r\n") == "2:x,3@1.5 3:y");
+  CHECK(ReadText("key,ts\na,nan\nb,inf\nc,-2\n") == "2:a 3:b 4:c@-2");
+  CHECK(ReadText("\xEF\xBB\xBFid,size\n7,2\n") == "2:7,2");
+  CHECK(ReadText("id,size\n7,0\nid,size\n8,1\n") == "2:7 4:8,1");
+  CHECK(ReadText("op,key\nget,a\nGET,b\nset,c\nDELETE,d\nscan,e\n") == "2:a 3:b 6:e others:2");
+  CHECK(ReadText("key,size\n\"a,b\",1\n\"c\"\"d\",2\n") == "2:a,b,1 3:c\"d,2");
+  CHECK(ReadText("key\tsize\na,b\t5\n", {.format = "csv"}) == "2:a,b,5");
+  CHECK(ReadText("key\na\n", {.format = "csv"}) == "2:a");
+}
+
+TEST_CASE("csv: columns by the names that the caller gives") {
+  const std::string text = "url,length,when,method\n/a,5,1,PUT\n/b,6,2,GET\n";
+  CHECK(ReadText(text, {.format = "csv"}) == "3:/b,6 others:1");
+  CHECK(ReadText(text, {.format = "csv:time=when"}) == "3:/b,6@2 others:1");
+  CHECK(ReadText(text, {.format = "csv:op="}) == "2:/a,5 3:/b,6");
+  CHECK(ReadText(text, {.format = "csv:key=method,size=,op="}) == "2:PUT 3:GET");
+  CHECK(ReadText(text, {.format = "csv:key=uri"}) ==
+        "trace:1: no column \"uri\" for key; there are url, length, when, method");
+  CHECK(ReadText("a,b\n1,2\n", {.format = "csv"}) ==
+        "trace:1: none of the columns a, b is known to be the key; name it: csv:key=COLUMN");
+  for (const std::string format : {"csv:url", "csv:keys=url", "csv:key=url,,"}) {
+    const auto reader = TraceReader::Open("/dev/null", {.format = format});
+    REQUIRE_FALSE(reader.has_value());
+    CHECK(reader.error().code == ErrorCode::kInvalidArgument);
+    CHECK(reader.error().message.find("names no column; write csv:key=COLUMN,") !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("csv: malformed lines") {
+  CHECK(ReadText("key,size\na\n") == "trace:2: the header has 2 columns, this line 1");
+  CHECK(ReadText("key,size\na,1,2\n") == "trace:2: the header has 2 columns, this line 3");
+  CHECK(ReadText("key,size\n,1\n") == "trace:2: no key");
+  CHECK(ReadText("key,size\na,-1\n") == "trace:2: size \"-1\" is not a number of bytes");
+  CHECK(ReadText("key,size\n\"a,1\n").starts_with("trace:2: a quote that is not closed"));
+  CHECK(ReadText("key,size\n\"a\"b,1\n").starts_with("trace:2: a quote that is not closed"));
+  CHECK(ReadText("key,size\na\nb,1\n", {.skip_bad = true}) ==
+        "3:b,1 bad:1 trace:2: the header has 2 columns, this line 1");
+  CHECK(ReadText("", {.format = "csv"}) == "");
+  // Without its header nothing can be read, so that is not one line to leave out.
+  CHECK(ReadText("\na,1\n", {.format = "csv", .skip_bad = true}) ==
+        "trace:1: no header; the first line of a csv names its columns");
+}
+
+TEST_CASE("twitter") {
+  const std::string text =
+      "0,nz:u:eeW,10,90,7,get,0\n0,a,b,2,0,7,gets,0\n1,k,1,5,7,set,60\n2,k,1,5,8,delete,0\n";
+  CHECK(ReadText(text) == "1:nz:u:eeW,100@0 2:a,b,2@0 others:2");
+  CHECK(FormatOf(text) == "twitter");
+  const TraceOptions twitter = {.format = "twitter"};
+  CHECK(ReadText("0,a,1,2,3,get\n", twitter).starts_with("trace:1: not 7 fields"));
+  CHECK(ReadText("0,,1,2,3,get,0\n", twitter) == "trace:1: no key");
+  CHECK(ReadText("x,a,1,2,3,get,0\n", twitter) == "trace:1: timestamp \"x\" is not a number");
+  CHECK(ReadText("0,a,1,y,3,get,0\n", twitter) == "trace:1: value size \"y\" is not a number");
+  CHECK(ReadText("0,a,1,2,3,steal,0\n", twitter).starts_with("trace:1: operation \"steal\""));
+  CHECK(ReadText("", twitter) == "");
+}
+
+TEST_CASE("cachelib: a line counts as often as it says") {
+  const std::string text =
+      "key,op,size,op_count,key_size\na,GET,100,3,7\nb,SET,5,2,1\nc,GET_LEASE,0,1,4\n";
+  CHECK(ReadText(text) == "2:a,107 2:a,107 2:a,107 4:c,4 others:1");
+  CHECK(FormatOf(text) == "cachelib");
+  CHECK(ReadText("op_time,key,key_size,op,op_count,size,cache_hits\n9,a,1,GET,1,2,0\n") ==
+        "2:a,3@9");
+  CHECK(ReadText("key,op,op_count\na,GET,0\n") ==
+        "trace:2: op_count \"0\" is not a number from 1 on");
+  CHECK(ReadText("key,op\n", {.format = "cachelib"}) ==
+        "trace:1: no header with key, op and op_count; the first line has key, op");
+}
+
+TEST_CASE("lis: each line asks for consecutive blocks") {
+  const std::string text = "100 3 0 0\n7\t1 0 1\r\n18446744073709551614 2 0 2\n";
+  CHECK(ReadText(text) == "1:100 1:101 1:102 2:7 3:18446744073709551614 3:18446744073709551615");
+  CHECK(FormatOf(text) == "lis");
+  const TraceOptions lis = {.format = "lis"};
+  CHECK(ReadText("1 2 3\n", lis).starts_with("trace:1: not 4 numbers"));
+  CHECK(ReadText("1 2 3 4 5\n", lis).starts_with("trace:1: not 4 numbers"));
+  CHECK(ReadText("1 0 0 4\n", lis).starts_with("trace:1: 0 blocks"));
+  CHECK(ReadText("1 x 0 4\n", lis) == "trace:1: \"x\" is not a number");
+  CHECK(ReadText("18446744073709551615 2 0 0\n", lis).starts_with("trace:1: blocks with numbers"));
+  CHECK(ReadText("5 2 0 0\n9 0 0 1\n6 1 0 2", {.format = "lis", .skip_bad = true})
+            .starts_with("1:5 1:6 3:6 bad:1 trace:2: 0 blocks"));
+}
+
+TEST_CASE("oracle-general") {
+  const std::string whole =
+      Record(10, 7, 512, 3) + Record(11, std::uint64_t{1} << 63, 0, -1) + Record(12, 7, 512, -1);
+  const std::string requests = "1:7,512@10 2:9223372036854775808@11 3:7,512@12";
+  for (const auto compress : {Plain, Gzip, Zstd}) CHECK(ReadText(compress(whole)) == requests);
+  CHECK(FormatOf(whole) == "oracle-general");
+  for (std::size_t extra = 1; extra < 24; ++extra) {
+    CHECK(ReadText(whole + std::string(extra, '\0')) ==
+          requests + " trace: record 4 at byte 72: it ends after " + std::to_string(extra) +
+              " of 24 bytes");
+  }
+  CHECK(ReadText(whole + "cut", {.skip_bad = true}) ==
+        requests + " bad:1 trace: record 4 at byte 72: it ends after 3 of 24 bytes");
+  const TraceOptions oracle = {.format = "oracle-general"};
+  CHECK(ReadText(Record(0, 1, 1, -2), oracle) ==
+        "trace: record 1 at byte 0: next request -2 is none");
+  CHECK(ReadText("", oracle) == "");
+
+  std::string many;
+  for (std::uint32_t i = 0; i < 50'000; ++i) many += Record(i, std::uint64_t{i} * 3, i + 1, -1);
+  const TempFolder folder;
+  const auto reader = TraceReader::Open(WriteFile(folder, Zstd(many)));
+  TraceRequest request;
+  for (std::uint32_t i = 0; i < 50'000; ++i) {
+    REQUIRE((*reader)->Next(request).value());
+    REQUIRE(request.key == std::to_string(i * 3));
+  }
+  CHECK_FALSE((*reader)->Next(request).value());
+}
+
+TEST_CASE("what might be text is text") {
+  for (const std::string text :
+       {"", "a\n", "key\n", "key,5\nkey,6\n", "1 2 0 3\n", "1 2 0 3\n5 6 0 9\n",
+        "1 2 1 3\n5 6 1 4\n", "op,5\n", "key\tsize\n", "0,a,1,2,3,get,0\nb\n", "size,time\n"}) {
+    CAPTURE(text);
+    CHECK(FormatOf(text) == "text");
+  }
+  CHECK(FormatOf(std::string(24, '\0')) == "text");
+  CHECK(FormatOf(std::string(23, '\0') + "\xff") == "text");
+  CHECK(FormatOf(std::string(48, '\xff')) == "text");
+  CHECK(FormatOf(std::string("k\0", 2) + std::string(22, 'x')) == "text");
+  std::mt19937_64 random(testing::Seed());
+  for (int i = 0; i < 2'000; ++i) {
+    std::string text(1 + random() % 200, '\0');
+    for (char& c : text) c = "0123456789 ,\n"[random() % 13];
+    CAPTURE(text);
+    REQUIRE(FormatOf(text) == "text");
+  }
+}
+
+TEST_CASE("every format is listed, and no other is accepted") {
+  CHECK(TraceFormatNames() == "text, oracle-general, twitter, cachelib, csv, lis");
+  for (const TraceFormat& format : TraceFormats()) {
+    const std::string name(format.name);
+    CHECK(ReadText("", {.format = name}) == "");
+    if (format.parameters.empty()) {
+      CHECK(ReadText("", {.format = name + ":k=2"}) ==
+            std::string("trace format ").append(name) + " has no parameters; write just " + name);
+    }
+  }
+  CHECK(ReadText("", {.format = "cvs"}) ==
+        "no such trace format: cvs; there are " + TraceFormatNames());
+}
+
+TEST_CASE("the traces of this project are read") {
+  for (const std::string name : {"build_files", "sql_pages", "dependency_walk"}) {
+    CAPTURE(name);
+    const auto path = std::filesystem::path(KVCACHE_SOURCE_DIR) / "data" / (name + ".txt.zst");
+    const auto reader = TraceReader::Open(path);
+    REQUIRE_MESSAGE(reader.has_value(), reader.error().message);
+    TraceRequest request;
+    std::size_t requests = 0;
+    while ((*reader)->Next(request).value()) ++requests;
+    CHECK((*reader)->format() == "text");
+    CHECK(requests >= 50'000);
+    CHECK(requests <= 300'000);
+  }
 }
 
 TEST_CASE("\"-\" is standard input, which may come byte by byte") {

@@ -45,12 +45,21 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
+// The command that was chosen: "trace" and within it "info", say.
+std::vector<const CLI::App*> ChosenCommands(const CLI::App& app) {
+  std::vector<const CLI::App*> chosen;
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().back();
+    chosen.push_back(at);
+  }
+  return chosen;
+}
+
 // "kvtool put --help", or in the shell, whose parser has no name, "help put".
 std::string WhereHelpIs(const CLI::App& app) {
-  const auto chosen = app.get_subcommands();
-  const std::string command = chosen.empty() ? "" : chosen.back()->get_name();
-  if (app.get_name().empty()) return command.empty() ? "help" : "help " + command;
-  return fmt::format("{}{}{} --help", app.get_name(), command.empty() ? "" : " ", command);
+  std::string command = app.get_name().empty() ? "help" : app.get_name();
+  for (const CLI::App* chosen : ChosenCommands(app)) command += " " + chosen->get_name();
+  return app.get_name().empty() ? command : command + " --help";
 }
 
 std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
@@ -63,7 +72,9 @@ std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
   }
   const bool extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   const bool required = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
-  if (app.get_subcommands().empty() && (extras || required)) {
+  const auto chosen = ChosenCommands(app);
+  const CLI::App& last = chosen.empty() ? app : *chosen.back();
+  if (last.get_require_subcommand_min() > 0 && (extras || required)) {
     return left_over.empty() ? "no command given"
                              : "no such command: " + Printable(left_over.front());
   }

@@ -16,5 +16,9 @@ void AddDump(CLI::App& app, Action& action);
 void AddStats(CLI::App& app, Action& action);
 void AddShell(CLI::App& app, Action& action);
 void AddReplay(CLI::App& app, Action& action);
+void AddTrace(CLI::App& app, Action& action);
+void AddSimulate(CLI::App& app, Action& action);
+void AddCurve(CLI::App& app, Action& action);
+void AddAdvise(CLI::App& app, Action& action);
 
 }  // namespace kvcache::kvtool

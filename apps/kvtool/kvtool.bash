@@ -17,10 +17,18 @@ _kvtool_flags() {
 _kvtool() {
   local program=${COMP_WORDS[0]/#\~/$HOME} current=${COMP_WORDS[COMP_CWORD]}
   local previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local help commands command='' word
+  local help commands command='' subcommand='' subcommands='' policies word
   COMPREPLY=()
   help=$("$program" --help 2> /dev/null) || return
   commands=$(_kvtool_section 'Commands:' <<< "$help")
+
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [[ -z $command && " ${commands//$'\n'/ } " == *" $word "* ]]; then
+      command=$word
+    elif [[ $command == trace && -z $subcommand && $word != -* ]]; then
+      subcommand=$word
+    fi
+  done
 
   case $previous in
     --db | --secondary)
@@ -28,35 +36,52 @@ _kvtool() {
       mapfile -t COMPREPLY < <(compgen -d -- "$current")
       return
       ;;
-    --options-file)
+    --options-file | --plot | --report)
       compopt -o filenames 2> /dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
     --policy)
-      mapfile -t COMPREPLY < <(compgen -W "$(_kvtool_section 'Policies' <<< "$help")" -- "$current")
+      policies=$(_kvtool_section 'Policies' <<< "$help")
+      [[ $command == simulate ]] && policies+=$'\nopt\nall'
+      mapfile -t COMPREPLY < <(compgen -W "$policies" -- "$current")
       return
       ;;
     --format)
-      mapfile -t COMPREPLY < <(compgen -W 'text jsonl' -- "$current")
+      local formats='text jsonl'
+      if [[ $command != load && $command != dump ]]; then
+        formats=$("$program" trace info --help 2> /dev/null | _kvtool_section 'Trace formats:')
+      fi
+      mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
       return
       ;;
-    --capacity | --column-family | --prefix | --from | --to | --limit | --skip-lines | --threads | \
-      --shards)
+    --to)
+      if [[ $command == trace ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'text csv oracle-general lis' -- "$current")
+      fi
+      return
+      ;;
+    --unit)
+      mapfile -t COMPREPLY < <(compgen -W 'objects bytes' -- "$current")
+      return
+      ;;
+    --capacity | --column-family | --prefix | --from | --limit | --skip-lines | --threads | \
+      --shards | --sizes)
       return # a value that only the user knows
       ;;
   esac
 
-  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    if [[ -z $command && " ${commands//$'\n'/ } " == *" $word "* ]]; then command=$word; fi
-  done
-
   if [[ $current == -* ]]; then
-    [[ -n $command ]] && help+=$'\n'$("$program" "$command" --help 2> /dev/null)
+    if [[ -n $command ]]; then
+      help+=$'\n'$("$program" "$command" ${subcommand:+"$subcommand"} --help 2> /dev/null)
+    fi
     mapfile -t COMPREPLY < <(compgen -W "$(_kvtool_flags <<< "$help" | sort -u)" -- "$current")
   elif [[ -z $command ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
-  elif [[ $command == load || $command == dump || $command == replay ]]; then
+  elif [[ $command == trace && -z $subcommand ]]; then
+    subcommands=$("$program" trace --help 2> /dev/null | _kvtool_section 'Commands:')
+    mapfile -t COMPREPLY < <(compgen -W "$subcommands" -- "$current")
+  elif [[ " load dump replay trace simulate " == *" $command "* ]]; then
     compopt -o filenames 2> /dev/null
     mapfile -t COMPREPLY < <(compgen -f -- "$current")
   fi

@@ -51,6 +51,10 @@ void AddCommands(CLI::App& app, Action& action) {
   AddStats(app, action);
   AddShell(app, action);
   AddReplay(app, action);
+  AddTrace(app, action);
+  AddSimulate(app, action);
+  AddCurve(app, action);
+  AddAdvise(app, action);
 }
 
 Outcome<ExitStatus> Run(std::vector<std::string> arguments, Output& out) {
@@ -63,10 +67,11 @@ Outcome<ExitStatus> Run(std::vector<std::string> arguments, Output& out) {
   app.set_version_flag("--version", "kvtool " KVTOOL_VERSION, "Print the version");
   app.footer(Notes());
   AddCommands(app, action);
-  const auto parsed = Parse(app, std::move(arguments), out);
+  const auto parsed = Parse(app, arguments, out);
   if (!parsed) return std::unexpected(parsed.error());
   if (*parsed == Parsed::kHelp) return ExitStatus::kDone;
   Session session(std::move(flags), out);
+  session.set_arguments(std::move(arguments));
   return action(session);
 }
 

@@ -27,8 +27,9 @@ Outcome<void> CheckReplaceable(const std::string& path, bool force) {
     return WrongCall(fmt::format("{} is a directory; name a file", path));
   }
   if (!S_ISREG(status.st_mode)) {
-    return WrongCall(
-        fmt::format("{} is not a regular file; write to it with: dump - > {}", path, path));
+    return WrongCall(fmt::format(
+        "{} is not a regular file; name - instead and send standard output there: - > {}", path,
+        path));
   }
   if (!force) {
     return WrongCall(

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "progress.h"
 #include "spool.h"
+#include "trace_flags.h"
 #include "trace_replay.h"
 
 namespace kvcache::kvtool {
@@ -14,6 +15,7 @@ namespace {
 
 struct ReplayArguments {
   std::string trace;
+  TraceOptions options;
   unsigned threads = 1;
   std::uint32_t shards = 0;
 };
@@ -36,6 +38,8 @@ std::string ToJsonText(const ReplayArguments& arguments, const StoredKeys& store
             {"keys", stored.keys},
             {"keys_stored", stored.stored},
             {"store_reads", stats.total.loads},
+            {"other_operations", result.other_operations},
+            {"bad_lines", result.bad_lines},
             {"p50_us", Microseconds(result, 0.5)},
             {"p99_us", Microseconds(result, 0.99)},
             {"p99_9_us", Microseconds(result, 0.999)}};
@@ -77,12 +81,13 @@ Outcome<ExitStatus> ReplayFile(Session& session, const ReplayArguments& argument
   if (!cache) return std::unexpected(cache.error());
   StoredKeys stored;
   if (session.writable()) {
-    const auto result = StoreMissingKeys(path, **cache);
+    const auto result = StoreMissingKeys(path, arguments.options, **cache);
     if (!result) return std::unexpected(result.error());
     stored = *result;
   }
   const Stats before = (*cache)->GetStats();
-  const auto result = ReplayTrace(path, **cache, arguments.threads, stored.requests);
+  const auto result =
+      ReplayTrace(path, arguments.options, **cache, arguments.threads, stored.requests);
   if (!result) return std::unexpected(result.error());
   const Stats stats = (*cache)->GetStats() - before;
   if (session.flags().json) {
@@ -97,14 +102,9 @@ Outcome<ExitStatus> Replay(Session& session, const ReplayArguments& arguments) {
   if (arguments.trace != "-") return ReplayFile(session, arguments, arguments.trace);
   Spool spool;  // the trace is read twice, standard input only once
   if (auto spooled = spool.CopyStandardInput(); !spooled) return std::unexpected(spooled.error());
-  auto outcome = ReplayFile(session, arguments, spool.path());
-  if (!outcome) {
-    std::string& message = outcome.error().message;
-    if (const auto at = message.find(spool.path()); at != std::string::npos) {
-      message.replace(at, spool.path().size(), "standard input");
-    }
-  }
-  return outcome;
+  ReplayArguments named = arguments;
+  named.options.name = "standard input";
+  return ReplayFile(session, named, spool.path());
 }
 
 }  // namespace
@@ -116,6 +116,7 @@ void AddReplay(CLI::App& app, Action& action) {
       ->add_option("TRACE", arguments->trace,
                    "File of requests, plain, .gz or .zst; - is standard input")
       ->required();
+  AddTraceFlags(*command, arguments->options);
   command->add_option("--threads", arguments->threads, "Threads that share the requests")
       ->type_name("T")
       ->capture_default_str()
@@ -127,16 +128,18 @@ void AddReplay(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 1024));
   SetExamples(
       *command,
-      "A trace has one request a line: key, or key,size in bytes. First each key that the\n"
-      "database lacks is stored with a value of that size, or of 100 bytes: use a database\n"
+      "Reads count as requests; a trace's other operations are left out. First each key that the\n"
+      "database lacks is stored with a value of the trace's size, or of 100 bytes: use a database\n"
       "of its own. Then every request is looked up through the cache, and hits, misses,\n"
       "throughput and latency of that are printed. Reading the trace is not counted.\n"
       "With --read-only or --secondary nothing is stored, and keys that the database lacks\n"
       "count as absent.\n"
-      "\n"
-      "Examples:\n"
-      "  kvtool --db bench.db --policy lru-k:k=2 --capacity 64MiB replay web.txt.zst\n"
-      "  kvtool --db bench.db --policy lfu --capacity 2048entries replay web.txt.zst --json\n");
+      "\n" +
+          TraceFormatsHelp() +
+          "\n"
+          "Examples:\n"
+          "  kvtool --db bench.db --policy lru-k:k=2 --capacity 64MiB replay web.txt.zst\n"
+          "  kvtool --db bench.db --policy lfu --capacity 2048entries replay web.txt.zst --json\n");
 }
 
 }  // namespace kvcache::kvtool

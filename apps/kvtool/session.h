@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "bytes.h"
 #include "flags.h"
@@ -41,6 +42,10 @@ class Session {
   std::string Encode(std::string_view bytes) const;
   Json EncodeJson(std::string_view bytes) const { return ToJson(bytes, flags_.hex); }
 
+  // What the program was called with.
+  const std::vector<std::string>& arguments() const { return arguments_; }
+  void set_arguments(std::vector<std::string> arguments) { arguments_ = std::move(arguments); }
+
   // Within the shell commands come one after the other: they leave standard input alone.
   bool in_shell() const { return in_shell_; }
   void set_in_shell() { in_shell_ = true; }
@@ -57,6 +62,7 @@ class Session {
 
   Flags flags_;
   Output& out_;
+  std::vector<std::string> arguments_;
   bool in_shell_ = false;
   std::optional<Interrupts> interrupts_;
   std::unique_ptr<Cache> cache_;

@@ -18,6 +18,7 @@
 #include "progress.h"
 #include "seen_hashes.h"
 #include "simulate/trace_reader.h"
+#include "trace_flags.h"
 
 namespace kvcache::kvtool {
 namespace {
@@ -29,9 +30,6 @@ constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 // Requests that a thread takes at a time: few enough to keep the trace's order nearly, enough for
 // the lock not to matter.
 constexpr std::size_t kChunkRequests = 256;
-
-// Whatever is wrong with a trace, it is a file that failed, not the call.
-Failure BadTrace(const Error& error) { return {ExitStatus::kFailed, error.message}; }
 
 // Bytes that do not compress, so that the store's compression flatters nobody.
 void FillValue(std::uint64_t seed, std::uint64_t size, std::string& value) {
@@ -124,10 +122,10 @@ class SharedTrace {
     const std::lock_guard lock(mutex_);
     chunk.Clear();
     while (!failure_ && chunk.size() < kChunkRequests) {
-      const auto request = reader_.Next();
-      if (!request) failure_ = BadTrace(request.error());
-      if (!request || !*request) break;
-      chunk.Add((*request)->key);
+      const auto more = reader_.Next(request_);
+      if (!more) failure_ = BadTrace(more.error());
+      if (!more || !*more) break;
+      chunk.Add(request_.key);
     }
     taken_ += chunk.size();
     progress_.Update({taken_, std::nullopt});
@@ -145,6 +143,7 @@ class SharedTrace {
  private:
   std::mutex mutex_;
   TraceReader& reader_;
+  TraceRequest request_;
   Progress progress_{"replay", "requests"};
   std::uint64_t taken_ = 0;
   std::optional<Failure> failure_;
@@ -176,26 +175,28 @@ ReplayResult ReplayChunks(SharedTrace& trace, Cache& cache) {
 
 }  // namespace
 
-Outcome<StoredKeys> StoreMissingKeys(const std::string& trace, Cache& cache) {
-  const auto reader = TraceReader::Open(trace);
-  if (!reader) return std::unexpected(BadTrace(reader.error()));
+Outcome<StoredKeys> StoreMissingKeys(const std::string& trace, const TraceOptions& options,
+                                     Cache& cache) {
+  const auto reader = TraceReader::Open(trace, options);
+  if (!reader) return std::unexpected(reader.error());
   Progress progress("prepare", "requests");
   KeyStorer storer(cache);
+  TraceRequest request;
   while (true) {
-    const auto request = (*reader)->Next();
-    if (!request) return std::unexpected(BadTrace(request.error()));
-    if (!*request) break;
-    if (auto taken = storer.Take(**request); !taken) return std::unexpected(taken.error());
+    const auto more = (*reader)->Next(request);
+    if (!more) return std::unexpected(BadTrace(more.error()));
+    if (!*more) break;
+    if (auto taken = storer.Take(request); !taken) return std::unexpected(taken.error());
     progress.Update({storer.result().requests, std::nullopt});
   }
   if (auto written = storer.WriteBatch(); !written) return std::unexpected(written.error());
   return storer.result();
 }
 
-Outcome<ReplayResult> ReplayTrace(const std::string& trace, Cache& cache, unsigned threads,
-                                  std::uint64_t requests) {
-  const auto reader = TraceReader::Open(trace);
-  if (!reader) return std::unexpected(BadTrace(reader.error()));
+Outcome<ReplayResult> ReplayTrace(const std::string& trace, const TraceOptions& options,
+                                  Cache& cache, unsigned threads, std::uint64_t requests) {
+  const auto reader = TraceReader::Open(trace, options);
+  if (!reader) return std::unexpected(reader.error());
   SharedTrace shared(**reader, requests);
   std::vector<ReplayResult> results(threads);
   {
@@ -205,7 +206,10 @@ Outcome<ReplayResult> ReplayTrace(const std::string& trace, Cache& cache, unsign
     }
   }
   if (shared.failure()) return std::unexpected(*shared.failure());
+  TellBadLines(**reader);
   ReplayResult total;
+  total.other_operations = (*reader)->other_operations();
+  total.bad_lines = (*reader)->bad_lines();
   for (const ReplayResult& result : results) {
     total.requests += result.requests;
     total.seconds = std::max(total.seconds, result.seconds);

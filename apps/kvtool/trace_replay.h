@@ -7,6 +7,7 @@
 #include "kvcache/cache.h"
 #include "kvcache/stats.h"
 #include "outcome.h"
+#include "simulate/trace_reader.h"
 
 namespace kvcache::kvtool {
 
@@ -17,17 +18,20 @@ struct StoredKeys {
 };
 
 // Stores each key that the database lacks, past the tier: a value of the trace's size, or 100 B.
-Outcome<StoredKeys> StoreMissingKeys(const std::string& trace, Cache& cache);
+Outcome<StoredKeys> StoreMissingKeys(const std::string& trace, const TraceOptions& options,
+                                     Cache& cache);
 
 struct ReplayResult {
   std::uint64_t requests = 0;
   double seconds = 0;        // in lookups, reading the trace not included: the busiest thread's
   LatencyHistogram latency;  // of lookups
+  std::uint64_t other_operations = 0;  // lines left out, as they are no reads
+  std::uint64_t bad_lines = 0;         // and as they are malformed
 };
 
 // Looks up every request's key, by `threads` threads that share the trace between them.
 // `requests`: how many there are, 0 if not known.
-Outcome<ReplayResult> ReplayTrace(const std::string& trace, Cache& cache, unsigned threads,
-                                  std::uint64_t requests);
+Outcome<ReplayResult> ReplayTrace(const std::string& trace, const TraceOptions& options,
+                                  Cache& cache, unsigned threads, std::uint64_t requests);
 
 }  // namespace kvcache::kvtool

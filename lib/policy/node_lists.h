@@ -95,7 +95,7 @@ class NodeLists {
     std::uint32_t older : 30;
     std::uint32_t list_high : 2;
 
-    unsigned list() const { return list_low | (list_high << 2); }
+    unsigned list() const { return unsigned{list_low} | (unsigned{list_high} << 2); }
     void set_list(unsigned list) {
       list_low = list & 3;
       list_high = (list >> 2) & 3;

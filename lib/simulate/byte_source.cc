@@ -159,14 +159,16 @@ bool IsZstd(std::string_view bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<ByteSource>> ByteSource::Open(const std::string& path) {
+Result<std::unique_ptr<ByteSource>> ByteSource::Open(const std::string& path,
+                                                     const std::string& name) {
   const bool standard_input = path == "-";
   const int descriptor =
       standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (descriptor < 0) {
     return Fail(ErrorCode::kIoError, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
   }
-  auto file = std::make_unique<FileSource>(standard_input ? "standard input" : path, descriptor);
+  const std::string its_own = standard_input ? "standard input" : path;
+  auto file = std::make_unique<FileSource>(name.empty() ? its_own : name, descriptor);
   const Result<std::string_view> start = file->Peek();
   if (!start) return std::unexpected(start.error());
 

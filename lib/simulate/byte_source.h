@@ -14,7 +14,9 @@ namespace kvcache {
 class ByteSource {
  public:
   // `path` "-" is standard input. gzip and zstd are told by the first bytes, not by the name.
-  static Result<std::unique_ptr<ByteSource>> Open(const std::string& path);
+  // `name` is for messages; empty: the path.
+  static Result<std::unique_ptr<ByteSource>> Open(const std::string& path,
+                                                  const std::string& name = "");
 
   ByteSource(const ByteSource&) = delete;
   ByteSource& operator=(const ByteSource&) = delete;

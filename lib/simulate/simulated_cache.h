@@ -47,6 +47,7 @@ class SimulatedCache {
   std::size_t objects() const { return policy_->size(); }
   std::uint64_t used() const { return used_; }
   std::size_t MemoryBytes() const;
+  std::size_t PolicyBytes() const { return policy_->MemoryBytes(); }
 
  private:
   struct Object {

@@ -2,43 +2,107 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <system_error>
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+#include "simulate/byte_source.h"
+#include "simulate/trace_format.h"
 
 namespace kvcache {
 namespace {
 
-constexpr char kSeparator = ',';
+constexpr std::size_t kSampleBytes = std::size_t{8} << 10;
+
+// A source whose first bytes have been looked at.
+class SampledSource : public ByteSource {
+ public:
+  explicit SampledSource(std::unique_ptr<ByteSource> source)
+      : ByteSource(source->name()), source_(std::move(source)) {}
+
+  Result<std::string_view> Next() override {
+    if (!start_.empty()) {
+      given_ = std::exchange(start_, {});
+      return given_;
+    }
+    if (failure_) return std::unexpected(*failure_);
+    return source_->Next();
+  }
+
+  // To be called before Next, which tells of what fails here.
+  TraceSample Sample() {
+    while (start_.size() < kSampleBytes) {
+      const Result<std::string_view> more = source_->Next();
+      if (!more) failure_ = more.error();
+      if (!more) break;
+      if (more->empty()) return {.bytes = start_, .whole = true};
+      start_ += *more;
+    }
+    return {.bytes = std::string_view(start_).substr(0, kSampleBytes), .whole = false};
+  }
+
+ private:
+  const std::unique_ptr<ByteSource> source_;
+  std::string start_;
+  std::string given_;
+  std::optional<Error> failure_;
+};
+
+Result<const TraceFormat*> FindFormat(std::string_view name) {
+  for (const TraceFormat& format : TraceFormats()) {
+    if (format.name == name) return &format;
+  }
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("no such trace format: {}; there are {}", name, TraceFormatNames()));
+}
+
+const TraceFormat& Recognize(const TraceSample& sample) {
+  for (const TraceFormat& format : TraceFormats()) {
+    if (format.recognize(sample)) return format;
+  }
+  return kTextTrace;
+}
 
 }  // namespace
 
-Result<std::unique_ptr<TraceReader>> TraceReader::Open(const std::string& path) {
-  Result<std::unique_ptr<ByteSource>> source = ByteSource::Open(path);
+Result<std::unique_ptr<TraceReader>> TraceReader::Open(const std::string& path,
+                                                       const TraceOptions& options) {
+  const std::size_t colon = options.format.find(':');
+  const TraceFormat* format = nullptr;
+  if (!options.format.empty()) {
+    const auto found = FindFormat(std::string_view(options.format).substr(0, colon));
+    if (!found) return std::unexpected(found.error());
+    format = *found;
+  }
+  TraceSource input = {.source = nullptr, .skip_bad = options.skip_bad};
+  if (colon != std::string::npos) {
+    if (format->parameters.empty()) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("trace format {} has no parameters; write just {}", format->name,
+                              format->name));
+    }
+    input.parameters = options.format.substr(colon + 1);
+  }
+
+  auto source = ByteSource::Open(path, options.name);
   if (!source) return std::unexpected(source.error());
-  return std::unique_ptr<TraceReader>(new TraceReader(std::move(*source)));
+  if (format == nullptr) {
+    auto sampled = std::make_unique<SampledSource>(std::move(*source));
+    format = &Recognize(sampled->Sample());
+    input.source = std::move(sampled);
+  } else {
+    input.source = std::move(*source);
+  }
+  auto reader = format->open(std::move(input));
+  if (reader) (*reader)->format_ = format->name;
+  return reader;
 }
 
-Result<std::optional<TraceRequest>> TraceReader::Next() {
-  const Result<std::optional<std::string_view>> next = lines_.Next();
-  if (!next) return std::unexpected(next.error());
-  const std::optional<std::string_view>& text = *next;
-  if (!text) return std::nullopt;
-
-  const std::string_view line = *text;
-  const std::size_t comma = line.find(kSeparator);
-  TraceRequest request = {.key = line.substr(0, comma), .line = lines_.number()};
-  if (request.key.empty()) return lines_.Malformed("no key; a line is `key` or `key,size`");
-  if (comma == std::string_view::npos) return request;
-
-  const std::string_view size = line.substr(comma + 1);
-  const auto [stopped, error] =
-      std::from_chars(size.data(), size.data() + size.size(), request.size);
-  if (error != std::errc() || stopped != size.data() + size.size() || request.size == 0) {
-    return lines_.Malformed(fmt::format(
-        "size \"{}\" is not a number of bytes, 1 or more; a line is `key` or `key,size`", size));
-  }
-  request.has_size = true;
-  return request;
+bool TraceReader::Skips(const Error& error) {
+  // Other errors are the file's, which cannot be read on.
+  if (!skip_bad_ || error.code != ErrorCode::kInvalidArgument) return false;
+  if (bad_lines_++ == 0) first_bad_line_ = error.message;
+  return true;
 }
 
 }  // namespace kvcache

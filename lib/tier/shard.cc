@@ -82,8 +82,8 @@ PolicyNode* Shard::NextVictim() {
 std::size_t Shard::Evict(std::span<Entry*> victims, std::uint64_t bytes) {
   // Tables, order and history take a share of the bytes that changes: what is resident when there
   // is no more room is what fits.
-  if (!counts_entries())
-    ordering_.load(std::memory_order_relaxed)->policy->SetCapacity(this->bytes());
+  Policy& policy = *ordering_.load(std::memory_order_relaxed)->policy;
+  if (!counts_entries()) policy.SetCapacity(this->bytes());
   std::array<std::uint64_t, kMostEvicted> hashes;
   std::size_t count = 0;
   for (std::uint64_t evicted = 0; count < victims.size() && count < kMostEvicted && evicted < bytes;

@@ -8,7 +8,10 @@ import harness
 
 SOURCES = os.path.join(harness.PROJECT, "apps", "kvtool")
 MAN_PAGE = os.path.join(SOURCES, "kvtool.1")
-COMMANDS = ["put", "get", "delete", "has", "scan", "load", "dump", "stats", "shell", "replay"]
+COMMANDS = ["put", "get", "delete", "has", "scan", "load", "dump", "stats", "shell", "replay",
+            "trace", "simulate"]
+TRACE_COMMANDS = ["info", "convert"]
+CALLS = [[name] for name in COMMANDS] + [["trace", name] for name in TRACE_COMMANDS]
 
 
 class DocumentationCase(harness.TestCase):
@@ -25,6 +28,11 @@ class DocumentationCase(harness.TestCase):
         return re.findall(r"^  ([a-z][a-z0-9-]*) ", section, re.MULTILINE)
 
 
+    def trace_formats(self):
+        section = self.help("trace", "info").split("\nTrace formats:")[1].split("\n\n")[0]
+        return re.findall(r"^  ([a-z][a-z-]*) ", section, re.MULTILINE)
+
+
 class Help(DocumentationCase):
     def test_commands_policies_and_examples(self):
         text = self.help()
@@ -32,12 +40,13 @@ class Help(DocumentationCase):
                                     re.MULTILINE), COMMANDS)
         self.assertEqual(self.policies()[:3], ["lru", "lfu", "lru-k"])
         self.assertIn("Examples:\n  kvtool --db", text)
-        for command in COMMANDS:
-            self.assertRegex(self.help(command), r"Examples?:\n  (if |printf .*)?kvtool --db")
+        for call in CALLS:
+            self.assertRegex(self.help(*call),
+                             r"Examples?:\n  (if |printf .*)?kvtool (--db|trace \w+|simulate) ")
 
     def test_no_line_is_wider_than_100_columns(self):
-        for command in [[]] + [[name] for name in COMMANDS]:
-            for line in self.help(*command).splitlines():
+        for call in [[]] + CALLS:
+            for line in self.help(*call).splitlines():
                 self.assertLessEqual(len(line), 100, line)
 
     def test_version(self):
@@ -48,11 +57,13 @@ class ManPage(DocumentationCase):
     def test_it_names_all_commands_and_flags(self):
         with open(MAN_PAGE, encoding="utf-8") as file:
             page = file.read().replace("\\-", "-")
-        flags = self.flags() + [flag for command in COMMANDS for flag in self.flags(command)]
+        flags = self.flags() + [flag for call in CALLS for flag in self.flags(*call)]
         self.output("put", "k", "v")
         shell = re.findall(r"^  ([a-z]+) ", self.output("shell", stdin=b"help\n").decode(), re.M)
         self.assertIn("invalidate", shell)
-        for name in COMMANDS + flags + shell:
+        formats = self.trace_formats()
+        self.assertIn("oracle-general", formats)
+        for name in COMMANDS + TRACE_COMMANDS + flags + shell + formats:
             self.assertRegex(page, rf"(?<![\w-]){name}(?![\w-])")
 
 
@@ -68,7 +79,7 @@ class Completion(DocumentationCase):
 
     def test_commands(self):
         self.assertEqual(self.complete(""), sorted(COMMANDS))
-        self.assertEqual(self.complete("s"), ["scan", "shell", "stats"])
+        self.assertEqual(self.complete("s"), ["scan", "shell", "simulate", "stats"])
         self.assertEqual(self.complete("--db", "d", "--json", "re"), ["replay"])
 
     def test_flags(self):
@@ -81,7 +92,7 @@ class Completion(DocumentationCase):
 
     def test_policies(self):
         self.assertEqual(self.complete("--policy", ""), sorted(self.policies()))
-        self.assertEqual(self.complete("replay", "--policy", "lf"), ["lfu"])
+        self.assertEqual(self.complete("replay", "--policy", "lf"), ["lfu", "lfu-da"])
 
     def test_files_and_directories(self):
         self.write("pairs.tsv", b"")
@@ -90,6 +101,27 @@ class Completion(DocumentationCase):
         self.assertEqual(self.complete("load", "p"), ["pairs.tsv", "place"])
         self.assertEqual(self.complete("dump", "--format", ""), ["jsonl", "text"])
         self.assertEqual(self.complete("get", "p"), [])
+
+    def test_traces(self):
+        self.write("trace.csv", b"")
+        self.assertEqual(self.complete("trace", ""), sorted(TRACE_COMMANDS))
+        self.assertEqual(self.complete("--json", "trace", "co"), ["convert"])
+        self.assertEqual(self.complete("trace", "info", "t"), ["trace.csv"])
+        self.assertEqual(self.complete("trace", "convert", "t"), ["trace.csv"])
+        self.assertEqual(self.complete("trace", "convert", "--t"), ["--to"])
+        self.assertEqual(self.complete("trace", "info", "--skip"), ["--skip-bad"])
+        self.assertEqual(self.complete("simulate", "t"), ["trace.csv"])
+        for call in (["replay"], ["trace", "info"], ["trace", "convert"], ["simulate"]):
+            self.assertEqual(self.complete(*call, "--format", ""), sorted(self.trace_formats()))
+        self.assertEqual(self.complete("trace", "convert", "--to", "t"), ["text"])
+
+    def test_simulations(self):
+        self.assertEqual(self.complete("simulate", "--policy", ""),
+                         sorted(self.policies() + ["all", "opt"]))
+        self.assertEqual(self.complete("simulate", "--unit", ""), ["bytes", "objects"])
+        self.assertEqual(self.complete("simulate", "--sizes", ""), [])
+        self.write("old.svg", b"")
+        self.assertEqual(self.complete("simulate", "t.txt", "--plot", "o"), ["old.svg"])
 
 
 if __name__ == "__main__":

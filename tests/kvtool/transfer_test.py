@@ -231,7 +231,7 @@ class Dumps(harness.TestCase):
         os.mkdir(self.path("folder"))
         before = self.files()
         for name, reason in [("link", "symbolic link"), ("dangling", "symbolic link"),
-                             ("pipe", "dump - > pipe"), ("folder", "directory")]:
+                             ("pipe", "- > pipe"), ("folder", "directory")]:
             self.assertIn(reason, self.failure(2, "dump", "--force", name))
         self.assertEqual(self.files(), before)
         self.assertEqual(self.read("target"), b"precious")

@@ -1,0 +1,335 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "commands.h"
+#include "kvcache/size.h"
+#include "progress.h"
+#include "simulate/advice.h"
+#include "simulation_flags.h"
+#include "trace_flags.h"
+#include "trace_input.h"
+
+namespace kvcache::kvtool {
+namespace {
+
+struct AdviseArguments {
+  std::string trace;
+  double target = 0.9;
+  std::string most;
+  std::string policies = "all";
+  std::string value_size = "100";
+  std::size_t samples = 8192;
+  std::size_t anchors = 4;
+  TraceOptions options;
+  unsigned threads = 1;
+};
+
+// What is known of the trace, and of each policy at it.
+struct Findings {
+  SampledTrace sample;
+  double mean_bytes = 0;  // of an entry, with all that it takes
+  std::vector<std::uint64_t> sizes;
+  std::vector<PolicyOutlook> outlooks;
+  PolicyOutlook opt;
+};
+
+struct Candidate {
+  const PolicyOutlook* outlook;
+  std::optional<Need> need;
+  double hit_ratio = 0;  // at the size in question
+};
+
+struct Advice {
+  std::optional<double> most;         // bytes, if there is a limit
+  std::vector<Candidate> candidates;  // best first
+  double reachable = 0;               // by any cache: what is asked for more than once
+  double opt_hit_ratio = 0;           // at the size in question
+
+  const Candidate& best() const { return candidates.front(); }
+  // The target is reached within the limit.
+  bool reached() const { return best().need && (!most || best().need->bytes <= *most); }
+  // The tier that the advice is about.
+  double bytes() const { return reached() ? best().need->bytes : most.value_or(0); }
+};
+
+constexpr std::size_t kSizes = 48;
+
+OnProgress Reporter(Progress& progress) {
+  return [&progress](std::uint64_t requests) { progress.Update({requests, std::nullopt}); };
+}
+
+Outcome<ObjectSizes> SizesInTier(const AdviseArguments& arguments) {
+  const auto value = ParseSize(arguments.value_size);
+  if (!value || *value == 0 || *value > (std::uint64_t{1} << 30)) {
+    return WrongCall(
+        fmt::format("--value-size {}: give bytes, from 1 to 1GiB", arguments.value_size));
+  }
+  ObjectSizes sizes = SizeUnit::kBytes;
+  sizes.unknown = static_cast<std::uint32_t>(*value);
+  sizes.with_key = true;
+  sizes.overhead = kTierEntryOverhead;
+  return sizes;
+}
+
+Outcome<Findings> Find(const AdviseArguments& arguments, const TraceInput& input) {
+  auto policies = ParsePolicies(arguments.policies);
+  if (!policies) return std::unexpected(policies.error());
+  std::erase_if(*policies, [](const PolicyChoice& policy) { return !policy.spec; });
+  if (policies->empty()) return WrongCall("opt knows the future; give policies that do not");
+  const auto in_tier = SizesInTier(arguments);
+  if (!in_tier) return std::unexpected(in_tier.error());
+  Findings findings;
+  {
+    Progress progress("read", "requests");
+    auto sample =
+        SampleTrace(input.path(), input.options(), *in_tier, arguments.samples, Reporter(progress));
+    if (!sample) return std::unexpected(BadTrace(sample.error()));
+    findings.sample = std::move(*sample);
+  }
+  const SampledTrace& sample = findings.sample;
+  if (sample.all_requests == 0) return Failed(input.name() + ": no requests in it");
+  findings.mean_bytes =
+      static_cast<double>(sample.all_bytes) / static_cast<double>(sample.all_keys);
+  findings.sizes = LogarithmicSizes(std::max<std::uint64_t>(1, sample.all_bytes / 1000),
+                                    std::max<std::uint64_t>(1, sample.all_bytes), kSizes);
+  std::vector<std::optional<PolicySpec>> specs;
+  for (const PolicyChoice& policy : *policies) specs.push_back(policy.spec);
+  specs.emplace_back(std::nullopt);
+  Progress progress("simulate", "requests");
+  progress.set_total(sample.all_requests);
+  const auto estimated = EstimateCurves(input.path(), sample,
+                                        {.sizes = *in_tier,
+                                         .trace = input.options(),
+                                         .threads = arguments.threads,
+                                         .progress = Reporter(progress)},
+                                        specs, findings.sizes, arguments.anchors);
+  if (!estimated) return std::unexpected(BadTrace(estimated.error()));
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const std::string name = specs[i] ? (*policies)[i].name : "opt";
+    auto outlook =
+        MakeOutlook(name, estimated->curves[i], estimated->likely_errors[i], findings.mean_bytes);
+    (specs[i] ? findings.outlooks.emplace_back() : findings.opt) = std::move(outlook);
+  }
+  return findings;
+}
+
+// Least bytes first; where the target is out of reach, most hits first.
+Advice Decide(const AdviseArguments& arguments, const Findings& findings,
+              std::optional<double> most) {
+  Advice advice;
+  advice.most = most;
+  advice.reachable = 1 - static_cast<double>(findings.sample.all_keys) /
+                             static_cast<double>(findings.sample.all_requests);
+  const double limit = most.value_or(static_cast<double>(findings.sizes.back()));
+  for (const PolicyOutlook& outlook : findings.outlooks) {
+    advice.candidates.push_back({&outlook, BytesFor(outlook, findings.sizes, arguments.target),
+                                 HitRatioAt(outlook, findings.sizes, limit)});
+  }
+  const auto within = [limit](const Candidate& one) {
+    return one.need && one.need->bytes <= limit;
+  };
+  std::ranges::sort(advice.candidates, [&](const Candidate& a, const Candidate& b) {
+    if (within(a) != within(b)) return within(a);
+    const double difference = within(a) ? a.need->bytes - b.need->bytes : b.hit_ratio - a.hit_ratio;
+    return difference != 0 ? difference < 0 : a.outlook < b.outlook;  // in the order given
+  });
+  if (!advice.most && !advice.reached()) advice.most = limit;
+  for (Candidate& one : advice.candidates) {
+    one.hit_ratio = HitRatioAt(*one.outlook, findings.sizes, advice.bytes());
+  }
+  advice.opt_hit_ratio = HitRatioAt(findings.opt, findings.sizes, advice.bytes());
+  return advice;
+}
+
+std::string Bytes(double bytes) { return FormatSize(static_cast<std::uint64_t>(bytes)); }
+std::string Percent(double ratio) { return fmt::format("{:.1f} %", 100 * ratio); }
+
+void PrintHead(Output& out, const AdviseArguments& arguments, const Findings& findings,
+               const Advice& advice) {
+  const Candidate& best = advice.best();
+  if (advice.reached()) {
+    out.Line(fmt::format("Take {}, and a tier of {}: {} of requests hit then.",
+                         best.outlook->policy, Bytes(best.need->bytes), Percent(best.hit_ratio)));
+  } else if (arguments.target > advice.reachable) {
+    out.Line(fmt::format(
+        "No cache reaches {}: {} of the requests are the first for their key. At most {} can hit;",
+        Percent(arguments.target), Percent(1 - advice.reachable), Percent(advice.reachable)));
+    out.Line(fmt::format("{} comes to {} with {}.", best.outlook->policy, Percent(best.hit_ratio),
+                         Bytes(advice.bytes())));
+  } else {
+    out.Line(fmt::format("With {} no policy reaches {}; {} comes closest, with {} of hits.",
+                         Bytes(advice.bytes()), Percent(arguments.target), best.outlook->policy,
+                         Percent(best.hit_ratio)));
+  }
+  out.Line(fmt::format("That is room for {} entries of {} each: key, value and what the tier adds.",
+                       GroupDigits(static_cast<std::uint64_t>(advice.bytes() / best.outlook->cost /
+                                                              findings.mean_bytes)),
+                       Bytes(findings.mean_bytes)));
+}
+
+void PrintTable(Output& out, const AdviseArguments& arguments, const Advice& advice) {
+  std::size_t width = 6;
+  for (const Candidate& one : advice.candidates) {
+    width = std::max(width, one.outlook->policy.size());
+  }
+  out.Line(fmt::format("{:<{}}  {:>14}  {:>9}  {:>12}  {:>24}", "policy", width, "hits with that",
+                       "error +-", "needs for " + fmt::format("{:g} %", 100 * arguments.target),
+                       "likely between"));
+  for (const Candidate& one : advice.candidates) {
+    std::string needs = "never", between;
+    if (one.need) {
+      needs = Bytes(one.need->bytes);
+      between = fmt::format("{} and {}", Bytes(one.need->least),
+                            one.need->most ? Bytes(*one.need->most) : "more than all");
+    }
+    out.Line(fmt::format("{:<{}}  {:>14}  {:>9}  {:>12}  {:>24}", one.outlook->policy, width,
+                         Percent(one.hit_ratio), Percent(one.outlook->likely_error), needs,
+                         between));
+  }
+  out.Line(fmt::format("{:<{}}  {:>14}", "opt", width, Percent(advice.opt_hit_ratio)));
+}
+
+void PrintWhy(Output& out, const Findings& findings, const Advice& advice) {
+  const Candidate& best = advice.best();
+  out.Line("");
+  if (advice.candidates.size() > 1) {
+    const Candidate& next = advice.candidates[1];
+    const double behind = 100 * (best.hit_ratio - next.hit_ratio);
+    if (advice.reached() && next.need) {
+      out.Line(fmt::format("Next best: {}, which needs {}, {:.0f} % more.", next.outlook->policy,
+                           Bytes(next.need->bytes),
+                           100 * (next.need->bytes / best.need->bytes - 1)));
+    } else {
+      out.Line(fmt::format("Next best: {}, {:.1f} points behind.", next.outlook->policy, behind));
+    }
+    const double doubt = 100 * (best.outlook->likely_error + next.outlook->likely_error);
+    out.Line(fmt::format(
+        "How sure: {} and {} are {:.1f} points apart, and their errors together about {:.1f}: {}.",
+        best.outlook->policy, next.outlook->policy, behind, doubt,
+        behind > doubt ? "the first is better" : "either may be the better one"));
+  }
+  const SampledTrace& sample = findings.sample;
+  out.Line(sample.rate == 1
+               ? fmt::format("All {} keys were simulated.", GroupDigits(sample.keys))
+               : fmt::format("From {} of about {} keys, and all of them at a few sizes.",
+                             GroupDigits(sample.keys), GroupDigits(sample.all_keys)));
+}
+
+Json ToJson(const Candidate& one) {
+  Json json{{"policy", one.outlook->policy},
+            {"hit_ratio", one.hit_ratio},
+            {"likely_error", one.outlook->likely_error},
+            {"bytes_for_target", nullptr},
+            {"least_bytes", nullptr},
+            {"most_bytes", nullptr}};
+  if (one.need) {
+    json["bytes_for_target"] = static_cast<std::uint64_t>(one.need->bytes);
+    json["least_bytes"] = static_cast<std::uint64_t>(one.need->least);
+    if (one.need->most) json["most_bytes"] = static_cast<std::uint64_t>(*one.need->most);
+  }
+  return json;
+}
+
+std::string ToJsonText(const AdviseArguments& arguments, const Findings& findings,
+                       const Advice& advice) {
+  Json list = Json::array();
+  for (const Candidate& one : advice.candidates) list.push_back(ToJson(one));
+  const Json json{{"trace", arguments.trace},
+                  {"target_hit_ratio", arguments.target},
+                  {"reached", advice.reached()},
+                  {"reachable_hit_ratio", advice.reachable},
+                  {"policy", advice.best().outlook->policy},
+                  {"bytes", static_cast<std::uint64_t>(advice.bytes())},
+                  {"hit_ratio", advice.best().hit_ratio},
+                  {"opt_hit_ratio", advice.opt_hit_ratio},
+                  {"entry_bytes", findings.mean_bytes},
+                  {"requests", findings.sample.all_requests},
+                  {"keys", findings.sample.all_keys},
+                  {"sampled_keys", findings.sample.keys},
+                  {"policies", std::move(list)}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Outcome<ExitStatus> RunAdvise(Session& session, const AdviseArguments& arguments) {
+  if (!(arguments.target > 0 && arguments.target < 1)) {
+    return WrongCall("--target-hit is a ratio between 0 and 1, such as 0.9");
+  }
+  std::optional<double> most;
+  if (!arguments.most.empty()) {
+    const auto bytes = ParseSize(arguments.most);
+    if (!bytes || *bytes == 0) return WrongCall("--max takes bytes, such as 64MiB");
+    most = static_cast<double>(*bytes);
+  }
+  const auto input = TraceInput::Open(arguments.trace, arguments.options);
+  if (!input) return std::unexpected(input.error());
+  const auto findings = Find(arguments, *input);
+  if (!findings) return std::unexpected(findings.error());
+  const Advice advice = Decide(arguments, *findings, most);
+  Output& out = session.out();
+  if (session.flags().json) {
+    out.Line(ToJsonText(arguments, *findings, advice));
+    return ExitStatus::kDone;
+  }
+  PrintHead(out, arguments, *findings, advice);
+  out.Line("");
+  PrintTable(out, arguments, advice);
+  PrintWhy(out, *findings, advice);
+  return ExitStatus::kDone;
+}
+
+}  // namespace
+
+void AddAdvise(CLI::App& app, Action& action) {
+  const auto [command, arguments] = AddCommand(
+      app, action, "advise", "Which policy and how many bytes a trace's workload needs", RunAdvise);
+  command
+      ->add_option("TRACE", arguments->trace,
+                   "File of requests, plain, .gz or .zst; - is standard input")
+      ->required();
+  command->add_option("--target-hit", arguments->target, "The hit ratio to reach, as 0.9")
+      ->type_name("RATIO")
+      ->capture_default_str();
+  command->add_option("--max", arguments->most, "The most bytes that the tier may take, as 64MiB")
+      ->type_name("SIZE");
+  command->add_option("--policy", arguments->policies, "Policies to choose from")
+      ->type_name("all|LIST")
+      ->capture_default_str();
+  command
+      ->add_option("--value-size", arguments->value_size,
+                   "Of values whose size the trace does not tell")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  command->add_option("--samples", arguments->samples, "Keys to simulate; more are more exact")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30))
+      ->capture_default_str();
+  command
+      ->add_option("--anchors", arguments->anchors,
+                   "Sizes at which the whole trace is simulated too")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  AddTraceFlags(*command, arguments->options);
+  AddThreads(*command, arguments->threads);
+  SetExamples(
+      *command,
+      "Sizes are a tier's capacity: each entry counts with its key, its value and what the tier "
+      "and\n"
+      "the policy keep beside them. Of the policies that reach the hit ratio the one that needs "
+      "least\n"
+      "is named; if none does within --max, the one that hits most. See kvtool curve --help for "
+      "how\n"
+      "it is found.\n"
+      "\n"
+      "Examples:\n"
+      "  kvtool advise web.txt.zst --target-hit 0.8\n"
+      "  kvtool advise web.txt.zst --target-hit 0.95 --max 64MiB --value-size 4KiB --json\n");
+}
+
+}  // namespace kvcache::kvtool

@@ -1,0 +1,195 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "commands.h"
+#include "pictures.h"
+#include "progress.h"
+#include "simulate/simulation.h"
+#include "simulate_output.h"
+#include "simulation_flags.h"
+#include "trace_flags.h"
+#include "trace_input.h"
+
+namespace kvcache::kvtool {
+namespace {
+
+struct SimulateArguments {
+  std::vector<std::string> traces;
+  std::string policies = "all";
+  std::string sizes = "0.1%,1%,10%";
+  std::string unit;
+  TraceOptions trace;
+  PictureFlags pictures;
+  unsigned threads = 1;
+};
+
+struct Plan {
+  std::vector<PolicyChoice> policies;
+  std::vector<CacheSize> sizes;
+  SizeUnit unit = SizeUnit::kObjects;
+
+  bool has_opt() const {
+    for (const PolicyChoice& policy : policies) {
+      if (!policy.spec) return true;
+    }
+    return false;
+  }
+};
+
+Outcome<Plan> MakePlan(const SimulateArguments& arguments) {
+  auto policies = ParsePolicies(arguments.policies);
+  if (!policies) return std::unexpected(policies.error());
+  auto sizes = ParseCacheSizes(arguments.sizes);
+  if (!sizes) return std::unexpected(sizes.error());
+  const auto unit = ChooseUnit(arguments.unit, *sizes);
+  if (!unit) return std::unexpected(unit.error());
+  return Plan{std::move(*policies), std::move(*sizes), *unit};
+}
+
+OnProgress Reporter(Progress& progress) {
+  return [&progress](std::uint64_t requests) { progress.Update({requests, std::nullopt}); };
+}
+
+// Reads the trace twice: sizes in percent and opt need to know all of it first.
+Outcome<SimulatedTrace> SimulateTrace(const Plan& plan, const SimulateArguments& arguments,
+                                      const std::string& name) {
+  auto input = TraceInput::Open(name, arguments.trace);
+  if (!input) return std::unexpected(input.error());
+  SimulatedTrace trace;
+  trace.name = name;
+  {
+    Progress progress("read", "requests");
+    auto scan =
+        ScanTrace(input->path(), input->options(), plan.unit, plan.has_opt(), Reporter(progress));
+    if (!scan) return std::unexpected(BadTrace(scan.error()));
+    trace.scan = std::move(*scan);
+  }
+  std::vector<SimulatedCase> cases;
+  const std::uint64_t all = plan.unit == SizeUnit::kBytes ? trace.scan.bytes : trace.scan.objects;
+  for (const CacheSize& size : plan.sizes) {
+    for (const PolicyChoice& policy : plan.policies) {
+      cases.push_back({policy.spec, size.Of(all)});
+    }
+  }
+  Progress progress("simulate", "requests");
+  progress.set_total(trace.scan.requests);
+  auto results = Simulate(input->path(), cases,
+                          {.sizes = plan.unit,
+                           .trace = input->options(),
+                           .threads = arguments.threads,
+                           .progress = Reporter(progress)},
+                          trace.scan.next_uses);
+  if (!results) return std::unexpected(BadTrace(results.error()));
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const PolicyChoice& policy = plan.policies[i % plan.policies.size()];
+    const CacheSize& size = plan.sizes[i / plan.policies.size()];
+    trace.rows.push_back(
+        {policy.name, policy.Parameters(), size.text, cases[i].size, (*results)[i]});
+  }
+  trace.scan.next_uses = {};
+  return trace;
+}
+
+// A size that is given twice, as 1% and as the number that this is, is one point.
+RatioCurves MakeCurves(const Plan& plan, const SimulatedTrace& trace) {
+  RatioCurves curves{.trace = trace.name,
+                     .requests = trace.scan.requests,
+                     .keys = trace.scan.objects,
+                     .bytes = trace.scan.bytes,
+                     .has_sizes = trace.scan.bytes != trace.scan.objects,
+                     .curves = {}};
+  for (std::size_t policy = 0; policy < plan.policies.size(); ++policy) {
+    std::vector<RatioPoint> points;
+    for (std::size_t at = policy; at < trace.rows.size(); at += plan.policies.size()) {
+      const SimulatedRow& row = trace.rows[at];
+      const SimulatedCounts& counts = row.result.counts;
+      points.push_back({row.size, row.size_text, counts.miss_ratio(), counts.byte_miss_ratio()});
+    }
+    std::ranges::sort(points, {}, &RatioPoint::size);
+    const auto repeated = std::ranges::unique(points, {}, &RatioPoint::size);
+    points.erase(repeated.begin(), repeated.end());
+    curves.curves.push_back(
+        {plan.policies[policy].name, plan.policies[policy].spec, std::move(points)});
+  }
+  return curves;
+}
+
+Outcome<ExitStatus> RunSimulate(Session& session, const SimulateArguments& arguments) {
+  const auto plan = MakePlan(arguments);
+  if (!plan) return std::unexpected(plan.error());
+  if (auto able = CheckPictures(arguments.pictures); !able) return std::unexpected(able.error());
+  std::vector<SimulatedTrace> traces;
+  std::vector<RatioCurves> curves;
+  for (const std::string& name : arguments.traces) {
+    auto trace = SimulateTrace(*plan, arguments, name);
+    if (!trace) return std::unexpected(trace.error());
+    if (trace->scan.bad_lines > 0) {
+      Complain(fmt::format("{}: {} malformed {} left out, the first: {}", name,
+                           trace->scan.bad_lines, trace->scan.bad_lines == 1 ? "line" : "lines",
+                           trace->scan.first_bad_line));
+    }
+    if (!session.flags().json) PrintTables(session.out(), *trace, plan->unit);
+    curves.push_back(MakeCurves(*plan, *trace));
+    traces.push_back(std::move(*trace));
+  }
+  if (auto written = WritePictures(arguments.pictures, session, curves, plan->unit); !written) {
+    return std::unexpected(written.error());
+  }
+  if (session.flags().json) session.out().Line(ToJson(traces, plan->unit).dump());
+  return ExitStatus::kDone;
+}
+
+}  // namespace
+
+void AddSimulate(CLI::App& app, Action& action) {
+  const auto [command, arguments] =
+      AddCommand(app, action, "simulate",
+                 "Miss ratios of policies and sizes at traces, without a store", RunSimulate);
+  command
+      ->add_option("TRACE", arguments->traces,
+                   "Files of requests, plain, .gz or .zst; - is standard input")
+      ->required();
+  command
+      ->add_option("--policy", arguments->policies,
+                   "Policies, separated by commas; all: each there is, and opt")
+      ->type_name("all|LIST")
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--sizes", arguments->sizes,
+          "Cache sizes: objects (1000), bytes (64MiB),\nor a share of the unique keys (1%)")
+      ->type_name("LIST")
+      ->capture_default_str();
+  command
+      ->add_option("--unit", arguments->unit,
+                   "Whether objects or bytes fill a cache\n(default: bytes if sizes are in bytes)")
+      ->type_name("objects|bytes")
+      ->check(CLI::IsMember({"objects", "bytes"}).description(""));
+  AddTraceFlags(*command, arguments->trace);
+  AddThreads(*command, arguments->threads);
+  AddPictureFlags(*command, arguments->pictures);
+  SetExamples(
+      *command,
+      "Every policy and size sees the trace's requests in order, as one cache without shards;\n"
+      "what misses is cached. opt is Belady's rule, which knows the future: what no other can\n"
+      "reach, if objects have one size. The best of the others is marked with *. Memory: 48 bytes\n"
+      "or so a cached object, and 4 a request if opt is asked for.\n"
+      "A plot has one picture a trace, one below the other, and where a trace has sizes a second\n"
+      "one of the bytes; it needs Debian's package gnuplot-nox. A report needs nothing but "
+      "itself.\n"
+      "\n" +
+          TraceFormatsHelp() +
+          "\n"
+          "Examples:\n"
+          "  kvtool simulate web.txt.zst\n"
+          "  kvtool simulate web.txt.zst --policy lru,s3-fifo:small=0.2,opt --sizes 1000,10000\n"
+          "  kvtool simulate sizes.txt --unit bytes --sizes 64MiB,1GiB --json\n"
+          "  kvtool simulate web.txt.zst --sizes 1%,3%,10%,30% --plot web.svg --report web.html\n");
+}
+
+}  // namespace kvcache::kvtool

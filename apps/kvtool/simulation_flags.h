@@ -1,0 +1,50 @@
+// What the commands that simulate have in common: which policies, which sizes, how the trace is
+// read.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "outcome.h"
+#include "simulate/requests.h"
+#include "tier/policy_registry.h"
+
+namespace kvcache::kvtool {
+
+struct PolicyChoice {
+  std::string name;                // as given
+  std::optional<PolicySpec> spec;  // none: opt
+
+  // With all parameters.
+  std::string Parameters() const { return spec ? spec->ToString() : name; }
+};
+// "lru,s3-fifo:small=0.2,ghost=2,opt", or "all": every registered policy, and opt. In the order
+// given, none twice.
+Outcome<std::vector<PolicyChoice>> ParsePolicies(const std::string& text);
+
+// A cache's size as a user gives it.
+struct CacheSize {
+  enum class Kind { kPlain, kBytes, kPercent };
+
+  std::string text;  // as given
+  Kind kind = Kind::kPlain;
+  double value = 0;  // a number of the unit, or percent of the trace's unique keys or bytes
+
+  // In the unit in which the trace's unique keys, or their bytes, are `all`; at least 1.
+  std::uint64_t Of(std::uint64_t all) const;
+};
+// "0.1%,1000,64MiB"
+Outcome<std::vector<CacheSize>> ParseCacheSizes(const std::string& text);
+// The unit that is asked for ("objects", "bytes" or "" for whichever fits the sizes).
+Outcome<SizeUnit> ChooseUnit(const std::string& asked, const std::vector<CacheSize>& sizes);
+
+// --threads, as many as there are processors by default
+void AddThreads(CLI::App& command, unsigned& threads);
+
+std::string_view UnitName(SizeUnit unit);
+
+}  // namespace kvcache::kvtool

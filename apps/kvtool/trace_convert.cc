@@ -1,0 +1,221 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/hash.h"
+#include "key_table.h"
+#include "kvcache/size.h"
+#include "output_file.h"
+#include "progress.h"
+#include "simulate/compressor.h"
+#include "simulate/trace_reader.h"
+#include "spool.h"
+#include "trace_commands.h"
+#include "trace_flags.h"
+#include "trace_writer.h"
+
+namespace kvcache::kvtool {
+namespace {
+
+constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+
+struct ConvertArguments {
+  std::string in;
+  std::string out;
+  std::string to;
+  bool force = false;
+  TraceOptions options;
+};
+
+struct Converted {
+  std::string from;
+  std::uint64_t requests = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t other_operations = 0;
+  std::uint64_t bad_lines = 0;
+};
+
+using Write = std::function<Outcome<void>(std::string_view)>;
+
+// Calls `take` with every request of the trace, and returns its reader at its end.
+template <class Take>
+Outcome<std::unique_ptr<TraceReader>> ReadAll(Session& session, const std::string& trace,
+                                              const TraceOptions& options, std::string_view verb,
+                                              Take take) {
+  auto reader = TraceReader::Open(trace, options);
+  if (!reader) return std::unexpected(reader.error());
+  Progress progress(verb, "requests");
+  TraceRequest request;
+  for (std::uint64_t requests = 0;; ++requests) {
+    const auto more = (*reader)->Next(request);
+    if (!more) return std::unexpected(BadTrace(more.error()));
+    if (!*more) return std::move(*reader);
+    if (auto taken = take(request); !taken) return std::unexpected(taken.error());
+    if (requests % 4096 != 0) continue;
+    progress.Update({requests, std::nullopt});
+    if (session.Interrupted()) return Failed("interrupted; nothing of the output is kept");
+  }
+}
+
+Outcome<NextRequests> FindNext(Session& session, const std::string& trace,
+                               const TraceOptions& options) {
+  NextRequests next;
+  KeyTable<std::int64_t> last;  // request of each key, from 1
+  const auto read =
+      ReadAll(session, trace, options, "look ahead", [&](const TraceRequest& request) {
+        std::int64_t& previous = last[HashKey(request.key, 0)];
+        next.push_back(-1);
+        const auto number = static_cast<std::int64_t>(next.size());
+        if (previous > 0) next[static_cast<std::size_t>(previous) - 1] = number;
+        previous = number;
+        return Outcome<void>();
+      });
+  if (!read) return std::unexpected(read.error());
+  return next;
+}
+
+Outcome<Converted> ConvertTrace(Session& session, const ConvertArguments& arguments,
+                                const std::string& trace, const std::string& to,
+                                const Write& write) {
+  NextRequests next;
+  if (TraceWriter::NeedsNext(to)) {
+    auto found = FindNext(session, trace, arguments.options);
+    if (!found) return std::unexpected(found.error());
+    next = std::move(*found);
+  }
+  const auto writer = TraceWriter::Create(to, next);
+  const auto compressor = Compressor::ForName(arguments.out);
+  Converted converted;
+  std::string plain;
+  std::string packed;
+  const auto flush = [&] {
+    compressor->Add(plain, packed);
+    plain.clear();
+    converted.bytes += packed.size();
+    auto written = write(packed);
+    packed.clear();
+    return written;
+  };
+  writer->Begin(plain);
+  const auto reader =
+      ReadAll(session, trace, arguments.options, "convert", [&](const TraceRequest& request) {
+        ++converted.requests;
+        auto added = writer->Add(request, plain);
+        return added && plain.size() >= kBufferBytes ? flush() : added;
+      });
+  if (!reader) return std::unexpected(reader.error());
+  writer->Finish(plain);
+  compressor->Add(std::exchange(plain, {}), packed);
+  compressor->Finish(packed);
+  if (auto written = flush(); !written) return std::unexpected(written.error());
+  TellBadLines(**reader);
+  converted.from = (*reader)->format();
+  converted.other_operations = (*reader)->other_operations();
+  converted.bad_lines = (*reader)->bad_lines();
+  return converted;
+}
+
+void Report(Session& session, const ConvertArguments& arguments, const std::string& to,
+            const Converted& converted) {
+  if (session.flags().json) {
+    session.out().Line(Json{{"from", converted.from},
+                            {"to", to},
+                            {"requests", converted.requests},
+                            {"bytes_written", converted.bytes},
+                            {"other_operations", converted.other_operations},
+                            {"bad_lines", converted.bad_lines}}
+                           .dump());
+    return;
+  }
+  session.out().Line(fmt::format("converted {} requests from {} to {}: {}, {}",
+                                 GroupDigits(converted.requests), converted.from, to,
+                                 Printable(arguments.out), FormatSize(converted.bytes)));
+  if (converted.other_operations > 0) {
+    session.out().Line(fmt::format("left out: {} lines of other operations than reads",
+                                   GroupDigits(converted.other_operations)));
+  }
+}
+
+Outcome<ExitStatus> ConvertFrom(Session& session, const ConvertArguments& arguments,
+                                const std::string& trace) {
+  const std::string to =
+      arguments.to.empty() ? TraceWriter::FormatOfName(arguments.out) : arguments.to;
+  if (arguments.out == "-") {
+    const auto converted =
+        ConvertTrace(session, arguments, trace, to, [&session](std::string_view bytes) {
+          session.out().Write(bytes);
+          return session.out().Flush();
+        });
+    if (!converted) return std::unexpected(converted.error());
+    return ExitStatus::kDone;
+  }
+  session.CatchInterrupts({SIGINT, SIGTERM});
+  const auto file = OutputFile::Create(arguments.out, arguments.force);
+  if (!file) return std::unexpected(file.error());
+  const auto converted =
+      ConvertTrace(session, arguments, trace, to,
+                   [&file](std::string_view bytes) { return (*file)->Write(bytes); });
+  if (!converted) return std::unexpected(converted.error());
+  if (auto committed = (*file)->Commit(); !committed) return std::unexpected(committed.error());
+  Report(session, arguments, to, *converted);
+  return ExitStatus::kDone;
+}
+
+Outcome<ExitStatus> Convert(Session& session, const ConvertArguments& arguments) {
+  if (session.flags().json && arguments.out == "-") {
+    return WrongCall("--json and OUT - both want standard output; name a file");
+  }
+  if (arguments.in != "-") return ConvertFrom(session, arguments, arguments.in);
+  Spool spool;  // some formats need a trace to be read twice, standard input can be only once
+  if (auto spooled = spool.CopyStandardInput(); !spooled) return std::unexpected(spooled.error());
+  ConvertArguments named = arguments;
+  named.options.name = "standard input";
+  return ConvertFrom(session, named, spool.path());
+}
+
+}  // namespace
+
+void AddTraceConvert(CLI::App& trace, Action& action) {
+  const auto [command, arguments] =
+      AddCommand(trace, action, "convert", "Write a trace in another format", Convert);
+  command
+      ->add_option("IN", arguments->in, "File of requests, plain, .gz or .zst; - is standard input")
+      ->required();
+  command
+      ->add_option("OUT", arguments->out,
+                   "File to write, compressed if it ends in .gz or .zst;\n- is standard output")
+      ->required();
+  AddTraceFlags(*command, arguments->options);
+  command
+      ->add_option("--to", arguments->to,
+                   "text, csv, oracle-general or lis (default: by OUT's name,\n.csv, .lis or "
+                   ".oracleGeneral, else text)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember(TraceWriter::Formats()));
+  command->add_flag("--force", arguments->force, "Replace OUT if it exists");
+  SetExamples(
+      *command,
+      "Reads are kept, writes and deletions left out. OUT appears when it is complete. What\n"
+      "the new format has no room for is lost: text has no times, lis neither sizes nor\n"
+      "times. In oracle-general a key that is no number below 2^64 becomes its 64-bit hash\n"
+      "(XXH3), and an object of unknown size one of 1 byte; converting to it reads IN twice\n"
+      "and takes 8 bytes of memory for each request and 19 to 38 for each key.\n"
+      "\n" +
+          TraceFormatsHelp() +
+          "\n"
+          "Examples:\n"
+          "  kvtool trace convert requests.csv.gz requests.txt.zst\n"
+          "  kvtool trace convert requests.txt requests.oracleGeneral.zst\n"
+          "  zcat P1.lis.gz | kvtool trace convert --to csv - - | head\n");
+}
+
+}  // namespace kvcache::kvtool

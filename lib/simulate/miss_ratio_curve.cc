@@ -1,0 +1,282 @@
+#include "simulate/miss_ratio_curve.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <functional>
+#include <thread>
+
+#include "simulate/stack_distances.h"
+
+namespace kvcache {
+namespace {
+
+using Policies = std::span<const std::optional<PolicySpec>>;
+
+bool HasOpt(Policies policies) {
+  return std::ranges::any_of(policies, [](const auto& policy) { return !policy; });
+}
+
+// Calls `run(i)` for i below `count`, by so many threads.
+void InParallel(unsigned threads, std::size_t count, const std::function<void(std::size_t)>& run) {
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < count; i = next++) run(i);
+  };
+  std::vector<std::jthread> others;
+  for (unsigned i = 1; i < threads; ++i) others.emplace_back(work);
+  work();
+}
+
+// Policy by policy, of each all sizes.
+std::vector<SimulatedCase> Cases(Policies policies, std::span<const std::uint64_t> sizes) {
+  std::vector<SimulatedCase> cases;
+  for (const auto& policy : policies) {
+    for (const std::uint64_t size : sizes) cases.push_back({policy, size});
+  }
+  return cases;
+}
+
+// Whether all sizes can be had at once, by stack distances.
+bool IsStack(const std::optional<PolicySpec>& policy, SizeUnit unit) {
+  return policy && policy->info.name == "lru" && unit == SizeUnit::kObjects;
+}
+
+std::uint64_t Scaled(std::uint64_t size, double rate) {
+  const double scaled = rate * static_cast<double>(size);
+  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::llround(scaled)));
+}
+
+double PolicyBytes(const SimulationResult& result) {
+  return result.objects == 0
+             ? 0
+             : static_cast<double>(result.policy_bytes) / static_cast<double>(result.objects);
+}
+
+}  // namespace
+
+std::vector<std::uint64_t> LogarithmicSizes(std::uint64_t least, std::uint64_t most,
+                                            std::size_t count) {
+  std::vector<std::uint64_t> sizes;
+  const double ratio = static_cast<double>(most) / static_cast<double>(least);
+  for (std::size_t i = 0; i < count; ++i) {
+    const double exponent =
+        count == 1 ? 1 : static_cast<double>(i) / static_cast<double>(count - 1);
+    const auto size = static_cast<std::uint64_t>(
+        std::llround(static_cast<double>(least) * std::pow(ratio, exponent)));
+    if (sizes.empty() || size > sizes.back()) sizes.push_back(size);
+  }
+  return sizes;
+}
+
+std::vector<MissRatioCurve> SampledCurves(const SampledTrace& sample, SizeUnit unit,
+                                          Policies policies, std::span<const std::uint64_t> sizes,
+                                          unsigned threads) {
+  const PageVector<std::uint32_t> next_uses =
+      HasOpt(policies) ? NextUses(sample.requests) : PageVector<std::uint32_t>();
+  std::vector<MissRatioCurve> curves(policies.size());
+  for (MissRatioCurve& curve : curves) {
+    curve.miss_ratios.resize(sizes.size());
+    curve.byte_miss_ratios.resize(sizes.size());
+  }
+  const auto simulate = [&](std::size_t policy, std::size_t size) {
+    Lane lane({policies[policy], Scaled(sizes[size], sample.rate)}, unit, next_uses);
+    lane.Run(sample.requests, 0);
+    const SimulationResult result = lane.result();
+    curves[policy].miss_ratios[size] = sample.MissRatio(result.counts.misses);
+    curves[policy].byte_miss_ratios[size] = result.counts.byte_miss_ratio();
+    if (size + 1 == sizes.size()) curves[policy].policy_bytes = PolicyBytes(result);
+  };
+  const auto take_distances = [&](std::size_t policy) {
+    StackDistances distances;
+    for (const SimulatedRequest& request : sample.requests) distances.Request(request.hash);
+    for (std::size_t size = 0; size + 1 < sizes.size(); ++size) {
+      const std::uint64_t misses = distances.Misses(Scaled(sizes[size], sample.rate));
+      curves[policy].miss_ratios[size] = sample.MissRatio(misses);
+    }
+  };
+  InParallel(threads, policies.size() * sizes.size(), [&](std::size_t i) {
+    const std::size_t policy = i / sizes.size();
+    const std::size_t size = i % sizes.size();
+    const bool last =
+        size + 1 == sizes.size();  // simulated in any case, to see what memory it takes
+    if (last || sample.has_sizes || !IsStack(policies[policy], unit)) {
+      simulate(policy, size);
+    } else if (size == 0) {
+      take_distances(policy);
+    }
+  });
+  return curves;
+}
+
+std::vector<double> SamplingErrors(const SampledTrace& sample, SizeUnit unit, Policies policies,
+                                   std::span<const std::uint64_t> sizes, unsigned threads) {
+  if (sample.rate == 1) return std::vector<double>(policies.size(), 0);
+  std::vector<std::uint64_t> some;
+  for (std::size_t i = 0; i < sizes.size(); i += 4) some.push_back(sizes[i]);
+  const auto first = SampledCurves(HalfOf(sample, false), unit, policies, some, threads);
+  const auto second = SampledCurves(HalfOf(sample, true), unit, policies, some, threads);
+  std::vector<double> errors;
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    errors.push_back(MeanAbsoluteDifference(first[i], second[i]) / 2);
+  }
+  return errors;
+}
+
+namespace {
+
+Result<MissRatioCurve> LruByStackDistances(const std::string& path,
+                                           const SimulationOptions& options,
+                                           std::span<const std::uint64_t> sizes) {
+  auto reader = RequestReader::Open(path, options.trace, options.sizes);
+  if (!reader) return std::unexpected(reader.error());
+  StackDistances distances;
+  std::vector<SimulatedRequest> batch;
+  do {
+    if (auto read = reader->Next(batch); !read) return std::unexpected(read.error());
+    for (const SimulatedRequest& request : batch) distances.Request(request.hash);
+    options.progress(distances.requests());
+  } while (!batch.empty());
+  MissRatioCurve curve;
+  for (const std::uint64_t size : sizes) {
+    curve.miss_ratios.push_back(
+        SimulatedCounts{.requests = distances.requests(), .misses = distances.Misses(size)}
+            .miss_ratio());
+  }
+  return curve;
+}
+
+}  // namespace
+
+Result<std::vector<MissRatioCurve>> ExactCurves(const std::string& path,
+                                                const SimulationOptions& options, Policies policies,
+                                                std::span<const std::uint64_t> sizes) {
+  if (policies.size() == 1 && IsStack(policies[0], options.sizes.unit)) {
+    auto curve = LruByStackDistances(path, options, sizes);
+    if (!curve) return std::unexpected(curve.error());
+    return std::vector<MissRatioCurve>{std::move(*curve)};
+  }
+  PageVector<std::uint32_t> next_uses;
+  if (HasOpt(policies)) {
+    auto scan = ScanTrace(path, options.trace, options.sizes, true, options.progress);
+    if (!scan) return std::unexpected(scan.error());
+    next_uses = std::move(scan->next_uses);
+  }
+  const auto results = Simulate(path, Cases(policies, sizes), options, next_uses);
+  if (!results) return std::unexpected(results.error());
+  std::vector<MissRatioCurve> curves(policies.size());
+  for (std::size_t i = 0; i < results->size(); ++i) {
+    MissRatioCurve& curve = curves[i / sizes.size()];
+    curve.miss_ratios.push_back((*results)[i].counts.miss_ratio());
+    curve.byte_miss_ratios.push_back((*results)[i].counts.byte_miss_ratio());
+    curve.policy_bytes = PolicyBytes((*results)[i]);
+  }
+  return curves;
+}
+
+namespace {
+
+struct Correction {
+  double at = 0;  // index of a size
+  double miss_ratio = 0;
+  double byte_miss_ratio = 0;
+};
+
+Correction Between(const Correction& a, const Correction& b, double at) {
+  const double part = a.at == b.at ? 0 : (at - a.at) / (b.at - a.at);
+  return {at, a.miss_ratio + part * (b.miss_ratio - a.miss_ratio),
+          a.byte_miss_ratio + part * (b.byte_miss_ratio - a.byte_miss_ratio)};
+}
+
+double ErrorLeft(const std::vector<Correction>& corrections) {
+  if (corrections.size() < 2) return 0;
+  double sum = 0;
+  for (std::size_t i = 0; i < corrections.size(); ++i) {
+    const Correction& before = corrections[i == 0 ? 1 : i - 1];
+    const Correction& after = corrections[i + 1 == corrections.size() ? i - 1 : i + 1];
+    const double predicted = Between(before, after, corrections[i].at).miss_ratio;
+    sum += std::abs(predicted - corrections[i].miss_ratio) / 2;
+  }
+  return sum / static_cast<double>(corrections.size());
+}
+
+}  // namespace
+
+double CorrectCurve(MissRatioCurve& curve, std::span<const CurveAnchor> anchors, bool converges) {
+  std::vector<Correction> corrections;
+  for (const CurveAnchor& anchor : anchors) {
+    corrections.push_back({static_cast<double>(anchor.index),
+                           anchor.exact.miss_ratio() - curve.miss_ratios[anchor.index],
+                           anchor.exact.byte_miss_ratio() - curve.byte_miss_ratios[anchor.index]});
+  }
+  const std::size_t last = curve.miss_ratios.size() - 1;
+  if (converges && anchors.back().index != last) corrections.push_back({static_cast<double>(last)});
+  std::size_t next = 0;  // the first correction at this size or above
+  for (std::size_t i = 0; i <= last; ++i) {
+    while (next + 1 < corrections.size() && corrections[next].at < static_cast<double>(i)) ++next;
+    const Correction& before = corrections[next == 0 ? 0 : next - 1];
+    const bool beyond = corrections[next].at < static_cast<double>(i);
+    const Correction correction =
+        beyond ? corrections[next] : Between(before, corrections[next], static_cast<double>(i));
+    curve.miss_ratios[i] = std::clamp(curve.miss_ratios[i] + correction.miss_ratio, 0.0, 1.0);
+    curve.byte_miss_ratios[i] =
+        std::clamp(curve.byte_miss_ratios[i] + correction.byte_miss_ratio, 0.0, 1.0);
+  }
+  return ErrorLeft(corrections);
+}
+
+namespace {
+
+// Whether a sample is not all that a policy needs. What lru has cached does not depend on the size
+// of the cache but for the end of its stack, and opt never keeps what is used for the first time in
+// vain.
+bool NeedsAnchors(const std::optional<PolicySpec>& policy) {
+  return policy && policy->info.name != "lru";
+}
+
+// The first size, and others in equal steps.
+std::vector<std::size_t> AnchorIndices(std::size_t sizes, std::size_t count) {
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < std::min(count, sizes); ++i) indices.push_back(i * sizes / count);
+  return indices;
+}
+
+}  // namespace
+
+Result<EstimatedCurves> EstimateCurves(const std::string& path, const SampledTrace& sample,
+                                       const SimulationOptions& options, Policies policies,
+                                       std::span<const std::uint64_t> sizes, std::size_t anchors) {
+  const SizeUnit unit = options.sizes.unit;
+  EstimatedCurves estimated{SampledCurves(sample, unit, policies, sizes, options.threads),
+                            SamplingErrors(sample, unit, policies, sizes, options.threads)};
+  if (sample.rate == 1) return estimated;
+  const std::vector<std::size_t> at = AnchorIndices(sizes.size(), anchors);
+  std::vector<SimulatedCase> cases;
+  for (const auto& policy : policies) {
+    if (!NeedsAnchors(policy)) continue;
+    for (const std::size_t index : at) cases.push_back({policy, sizes[index]});
+  }
+  if (cases.empty()) return estimated;
+  const auto exact = Simulate(path, cases, options, {});
+  if (!exact) return std::unexpected(exact.error());
+  const bool converges =
+      sizes.back() >= (unit == SizeUnit::kBytes ? sample.all_bytes : sample.all_keys);
+  auto next = exact->begin();
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    if (!NeedsAnchors(policies[i])) continue;
+    std::vector<CurveAnchor> known;
+    for (const std::size_t index : at) known.push_back({index, (next++)->counts});
+    estimated.likely_errors[i] = CorrectCurve(estimated.curves[i], known, converges);
+  }
+  return estimated;
+}
+
+double MeanAbsoluteDifference(const MissRatioCurve& a, const MissRatioCurve& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.miss_ratios.size(); ++i) {
+    sum += std::abs(a.miss_ratios[i] - b.miss_ratios[i]);
+  }
+  return a.miss_ratios.empty() ? 0 : sum / static_cast<double>(a.miss_ratios.size());
+}
+
+}  // namespace kvcache

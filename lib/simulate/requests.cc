@@ -1,0 +1,55 @@
+#include "simulate/requests.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/hash.h"
+#include "base/pages.h"
+
+namespace kvcache {
+
+Result<RequestReader> RequestReader::Open(const std::string& path, const TraceOptions& options,
+                                          const ObjectSizes& sizes) {
+  auto reader = TraceReader::Open(path, options);
+  if (!reader) return std::unexpected(reader.error());
+  return RequestReader(std::move(*reader), path, sizes);
+}
+
+Result<void> RequestReader::Next(std::vector<SimulatedRequest>& batch) {
+  constexpr std::uint64_t kMostBytes = std::numeric_limits<std::uint32_t>::max();
+  batch.clear();
+  TraceRequest request;
+  while (batch.size() < kBatch) {
+    const Result<bool> more = reader_->Next(request);
+    if (!more) return std::unexpected(more.error());
+    if (!*more) break;
+    key_bytes_ += request.key.size();
+    has_sizes_ = request.has_size;
+    std::uint64_t size = request.has_size ? request.size : 1;
+    if (sizes_.unit == SizeUnit::kBytes) {
+      const Result<std::uint64_t> bytes = SizeOf(request);
+      if (!bytes) return std::unexpected(bytes.error());
+      size = *bytes;
+    }
+    batch.push_back(
+        {HashKey(request.key, 0), static_cast<std::uint32_t>(std::min(size, kMostBytes))});
+  }
+  return {};
+}
+
+Result<std::uint64_t> RequestReader::SizeOf(const TraceRequest& request) const {
+  if (!request.has_size && sizes_.unknown == 0) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}:{}: no size, and the cache is measured in bytes; give its size in "
+                            "objects, or a trace of `key,size`",
+                            path_, request.line));
+  }
+  std::uint64_t size = request.has_size ? request.size : sizes_.unknown;
+  if (sizes_.with_key) size += RoundUp(request.key.size(), 16);
+  return size + sizes_.overhead;
+}
+
+}  // namespace kvcache

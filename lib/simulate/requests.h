@@ -1,0 +1,67 @@
+// What a simulation needs of a trace: hashes of keys, and sizes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kvcache/error.h"
+#include "simulate/trace_reader.h"
+
+namespace kvcache {
+
+enum class SizeUnit {
+  kObjects,  // every object takes one unit of a cache
+  kBytes,    // an object takes its size
+};
+
+// What an object of a trace takes of a cache.
+struct ObjectSizes {
+  // Implicit: often the unit is all there is to say.
+  ObjectSizes(SizeUnit its_unit) : unit(its_unit) {}  // NOLINT(google-explicit-constructor)
+
+  SizeUnit unit;
+  // Where bytes count:
+  std::uint32_t unknown =
+      0;                  // of an object whose size the trace does not tell; 0: that is an error
+  bool with_key = false;  // the key, in steps of 16 bytes as the tier has it, and
+  std::uint32_t overhead = 0;  // this are added to each
+};
+
+struct SimulatedRequest {
+  std::uint64_t hash;
+  std::uint32_t size;  // bytes, 1 where the trace does not say; at most 2^32 - 1
+};
+
+// Reads a trace in batches. Not thread-safe.
+class RequestReader {
+ public:
+  static constexpr std::size_t kBatch = std::size_t{1} << 14;
+
+  // Errors: as TraceReader's; in bytes, kInvalidArgument for a request without a size too.
+  static Result<RequestReader> Open(const std::string& path, const TraceOptions& options,
+                                    const ObjectSizes& sizes);
+
+  // Replaces `batch` by the next requests, at most kBatch; by none at the end.
+  Result<void> Next(std::vector<SimulatedRequest>& batch);
+
+  // Of the requests read so far:
+  std::uint64_t key_bytes() const { return key_bytes_; }
+  bool has_sizes() const { return has_sizes_; }  // the last of them
+  const TraceReader& trace() const { return *reader_; }
+
+ private:
+  RequestReader(std::unique_ptr<TraceReader> reader, std::string path, const ObjectSizes& sizes)
+      : reader_(std::move(reader)), path_(std::move(path)), sizes_(sizes) {}
+
+  Result<std::uint64_t> SizeOf(const TraceRequest& request) const;
+
+  std::unique_ptr<TraceReader> reader_;
+  std::string path_;
+  ObjectSizes sizes_;
+  std::uint64_t key_bytes_ = 0;
+  bool has_sizes_ = false;
+};
+
+}  // namespace kvcache

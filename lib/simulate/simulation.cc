@@ -1,0 +1,93 @@
+#include "simulate/simulation.h"
+
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "simulate/lane.h"
+
+namespace kvcache {
+namespace {
+
+// Rounds, each of one batch: while the lanes run over it, one thread reads the next.
+class Simulator {
+ public:
+  Simulator(RequestReader& reader, std::vector<std::unique_ptr<Lane>>& lanes,
+            const SimulationOptions& options)
+      : reader_(reader),
+        lanes_(lanes),
+        options_(options),
+        round_(static_cast<std::ptrdiff_t>(std::max(options.threads, 1U)), EndRound{this}) {}
+
+  Result<void> Run() {
+    if (auto read = reader_.Next(batch_); !read) return read;
+    {
+      std::vector<std::jthread> threads;
+      for (unsigned i = 1; i < options_.threads; ++i) threads.emplace_back([this] { Work(); });
+      Work();
+    }
+    return read_;
+  }
+
+ private:
+  struct EndRound {
+    Simulator* simulator;
+    void operator()() const noexcept { simulator->NextRound(); }
+  };
+
+  void Work() {
+    while (!batch_.empty()) {
+      for (std::size_t task = task_++; task <= lanes_.size(); task = task_++) {
+        if (task == 0) {
+          read_ = reader_.Next(next_batch_);
+        } else {
+          lanes_[task - 1]->Run(batch_, first_);
+        }
+      }
+      round_.arrive_and_wait();
+    }
+  }
+
+  void NextRound() {
+    first_ += batch_.size();
+    options_.progress(first_);
+    if (!read_) next_batch_.clear();
+    std::swap(batch_, next_batch_);
+    task_ = 0;
+  }
+
+  RequestReader& reader_;
+  std::vector<std::unique_ptr<Lane>>& lanes_;
+  const SimulationOptions& options_;
+  std::vector<SimulatedRequest> batch_;
+  std::vector<SimulatedRequest> next_batch_;
+  std::uint64_t first_ = 0;  // the number of the batch's first request
+  Result<void> read_;
+  std::atomic<std::size_t> task_{0};  // of this round: 0 is to read, the others are lanes
+  std::barrier<EndRound> round_;
+};
+
+}  // namespace
+
+Result<std::vector<SimulationResult>> Simulate(const std::string& path,
+                                               std::span<const SimulatedCase> cases,
+                                               const SimulationOptions& options,
+                                               const PageVector<std::uint32_t>& next_uses) {
+  auto reader = RequestReader::Open(path, options.trace, options.sizes);
+  if (!reader) return std::unexpected(reader.error());
+  std::vector<std::unique_ptr<Lane>> lanes;
+  for (const SimulatedCase& wanted : cases) {
+    lanes.push_back(std::make_unique<Lane>(wanted, options.sizes.unit, next_uses));
+  }
+  if (auto run = Simulator(*reader, lanes, options).Run(); !run) {
+    return std::unexpected(run.error());
+  }
+  std::vector<SimulationResult> results;
+  for (const auto& lane : lanes) results.push_back(lane->result());
+  return results;
+}
+
+}  // namespace kvcache

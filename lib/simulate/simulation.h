@@ -1,0 +1,31 @@
+// Many caches over one trace, in one pass.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kvcache/error.h"
+#include "simulate/lane.h"
+#include "simulate/requests.h"
+#include "simulate/trace_scan.h"
+
+namespace kvcache {
+
+struct SimulationOptions {
+  ObjectSizes sizes = SizeUnit::kObjects;
+  TraceOptions trace = {};
+  unsigned threads = 1;
+  OnProgress progress = [](std::uint64_t) {};
+};
+
+// The results, in the order of `cases`. The caches are shared out between the threads, and the
+// trace is read beside them. `next_uses`: of a scan of the same trace, needed if there is an opt.
+// Errors: as RequestReader's.
+Result<std::vector<SimulationResult>> Simulate(const std::string& path,
+                                               std::span<const SimulatedCase> cases,
+                                               const SimulationOptions& options,
+                                               const PageVector<std::uint32_t>& next_uses);
+
+}  // namespace kvcache
