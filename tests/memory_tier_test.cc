@@ -26,9 +26,9 @@ struct Fixture {
       : tier(options, Spec(policy)) {}
 
   bool Put(const std::string& key, std::string_view value) {
-    Entry* entry = tier.NewEntry(key, value, false);
-    if (entry == nullptr) return false;
     const std::uint64_t hash = tier.Hash(key);
+    Entry* entry = tier.NewEntry({hash, key}, value, false);
+    if (entry == nullptr) return false;
     Shard& shard = tier.ShardOf(hash);
     bool linked = false;
     {

@@ -1,4 +1,5 @@
-// What policies are made of: the lazy heap, the history of evicted keys, the clock's wrap.
+// What policies are made of: the lazy heap, the memories of evicted keys, the sketch of
+// frequencies, the clock's wrap. The lists are in node_lists_test.cc.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -12,6 +13,8 @@
 #include <vector>
 
 #include "harness.h"
+#include "policy/frequency_sketch.h"
+#include "policy/ghost_queue.h"
 #include "policy/history.h"
 #include "policy/lazy_heap.h"
 #include "policy/lfu.h"
@@ -98,6 +101,212 @@ TEST_CASE("history: its memory follows what it has to remember") {
   CHECK(history.MemoryBytes() > 100000 * 20);
   for (std::uint64_t i = 0; i < 10; ++i) history.Remember(i, 1000);
   CHECK(history.MemoryBytes() < 64 << 10);
+}
+
+// A queue of hashes and weights, searched from end to end.
+class NaiveGhosts {
+ public:
+  struct Ghost {
+    std::uint64_t hash;
+    std::uint32_t weight;
+  };
+
+  std::size_t size() const { return ghosts_.size(); }
+  std::uint64_t weight() const {
+    std::uint64_t weight = 0;
+    for (const Ghost& ghost : ghosts_) weight += ghost.weight;
+    return weight;
+  }
+  const Ghost& oldest() const { return ghosts_.front(); }
+  std::optional<std::uint32_t> WeightOf(std::uint64_t hash) const {
+    const auto found = std::ranges::find(ghosts_, hash, &Ghost::hash);
+    return found == ghosts_.end() ? std::nullopt : std::optional(found->weight);
+  }
+  bool Erase(std::uint64_t hash) {
+    return std::erase_if(ghosts_, [hash](const Ghost& ghost) { return ghost.hash == hash; }) > 0;
+  }
+  void Push(std::uint64_t hash, std::uint32_t weight) {
+    Erase(hash);
+    ghosts_.push_back({hash, weight});
+  }
+  void Forget() { ghosts_.pop_front(); }
+
+ private:
+  std::deque<Ghost> ghosts_;
+};
+
+// Forgets of both until they are even: a call of so many steps may have found some keys that had
+// been taken out already.
+void ForgetAlike(const GhostQueue& ghosts, NaiveGhosts& naive, std::size_t steps) {
+  REQUIRE(ghosts.size() <= naive.size());
+  REQUIRE(naive.size() - ghosts.size() <= steps);
+  while (naive.size() > ghosts.size()) naive.Forget();
+}
+
+TEST_CASE("ghost queue: the oldest go first, and any can be taken out") {
+  std::mt19937_64 random(testing::Seed());
+  GhostQueue ghosts;
+  NaiveGhosts naive;
+  // Few homes in the index, and all tags the same.
+  const auto draw = [&random] { return (random() % 8 << 61) | random() % 150; };
+  std::uint64_t most = 100;  // weight
+  for (int step = 0; step < 60000; ++step) {
+    if (step % 3000 == 0) most = random() % 3 == 0 ? random() % 40 : random() % 9000;
+    const auto weight = static_cast<std::uint32_t>(random() % 20);
+    const std::uint64_t hash = draw();
+    const std::uint64_t action = random() % 16;
+    if (action < 8) {
+      ghosts.Push(hash, weight);
+      naive.Push(hash, weight);
+    } else if (action < 10) {
+      REQUIRE(ghosts.Erase(hash) == naive.Erase(hash));
+    } else if (action < 12) {
+      ghosts.Trim(most);
+      while (naive.weight() > most) naive.Forget();
+    } else if (action < 13) {
+      const std::size_t steps = random() % 3;
+      ghosts.Trim(most, steps);
+      ForgetAlike(ghosts, naive, steps);
+    } else if (action < 14) {
+      const auto light = [](std::uint32_t one) { return one < 6; };
+      ghosts.ForgetOldest(1000, light);
+      while (naive.size() > 0 && light(naive.oldest().weight)) naive.Forget();
+    } else if (action < 15) {
+      const std::size_t steps = random() % 3;
+      ghosts.ForgetOldest(steps, [](std::uint32_t) { return true; });
+      ForgetAlike(ghosts, naive, steps);
+    }
+    REQUIRE(ghosts.size() == naive.size());
+    REQUIRE(ghosts.weight() == naive.weight());
+    const std::uint64_t asked = draw();
+    REQUIRE(ghosts.WeightOf(asked) == naive.WeightOf(asked));
+    REQUIRE(ghosts.Has(asked) == naive.WeightOf(asked).has_value());
+  }
+}
+
+TEST_CASE("ghost queue: steps are counted where nothing was taken out") {
+  GhostQueue ghosts;
+  for (std::uint64_t i = 0; i < 10; ++i) ghosts.Push(i, 2);
+  ghosts.Trim(0, 3);
+  CHECK(ghosts.size() == 7);
+  CHECK(!ghosts.Has(2));
+  CHECK(ghosts.Has(3));
+  ghosts.ForgetOldest(2, [](std::uint32_t) { return true; });
+  CHECK(ghosts.size() == 5);
+  ghosts.Trim(0, 0);
+  CHECK(ghosts.weight() == 10);
+}
+
+TEST_CASE("ghost queue: its memory follows what it has to remember") {
+  GhostQueue ghosts;
+  const auto hash = [](std::uint64_t i) { return i * 0x9e3779b97f4a7c15; };
+  for (std::uint64_t i = 0; i < 100'000; ++i) ghosts.Push(hash(i), 1);
+  CHECK(ghosts.MemoryBytes() < 100'000 * 26);
+  CHECK(ghosts.MemoryBytes() > 100'000 * 16);
+  // Keys that go in and out do not fill the ring.
+  for (std::uint64_t i = 0; i < 500'000; ++i) {
+    ghosts.Erase(hash(i));
+    ghosts.Push(hash(i + 100'000), 1);
+  }
+  CHECK(ghosts.size() == 100'000);
+  CHECK(ghosts.MemoryBytes() < 100'000 * 26);
+  ghosts.Trim(10);
+  ghosts.Push(hash(0), 1);
+  CHECK(ghosts.size() == 11);
+  CHECK(ghosts.MemoryBytes() < 16 << 10);
+}
+
+// Keys as the sketch knows them.
+std::vector<std::uint32_t> SketchKeys(std::size_t count) {
+  std::vector<std::uint32_t> keys;
+  for (std::uint64_t i = 0; i < count; ++i) keys.push_back(FrequencySketch::KeyOf(i * i + 12345));
+  return keys;
+}
+
+std::vector<unsigned> Estimates(const FrequencySketch& sketch,
+                                const std::vector<std::uint32_t>& keys) {
+  std::vector<unsigned> estimates;
+  for (const std::uint32_t key : keys) estimates.push_back(sketch.Estimate(key));
+  return estimates;
+}
+
+TEST_CASE("frequency sketch: before it ages, estimates are at least the count, and seldom more") {
+  std::mt19937_64 random(testing::Seed());
+  const std::vector<std::uint32_t> keys = SketchKeys(5000);
+  FrequencySketch sketch(1'000'000);
+  for (int i = 0; i < 20; ++i) sketch.Fit(keys.size());
+  CHECK(Estimates(sketch, keys) == std::vector<unsigned>(keys.size(), 0));
+  std::vector<unsigned> counts(keys.size());
+  for (int i = 0; i < 20'000; ++i) {
+    const std::size_t key = random() % (random() % keys.size() + 1);
+    sketch.Add(keys[key]);
+    ++counts[key];
+  }
+  const std::vector<unsigned> estimates = Estimates(sketch, keys);
+  std::size_t more = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const unsigned count = std::min(counts[i], FrequencySketch::kMost);
+    CHECK(estimates[i] >= count);
+    CHECK(estimates[i] <= FrequencySketch::kMost);
+    if (estimates[i] > count) ++more;
+  }
+  CHECK(more < keys.size() / 10);
+}
+
+TEST_CASE("frequency sketch: all counts are halved after so many additions an entry") {
+  const std::vector<std::uint32_t> keys = SketchKeys(65);
+  for (const unsigned sample : {1U, 3U}) {
+    CAPTURE(sample);
+    FrequencySketch sketch(sample);  // of 256 entries at least
+    sketch.Fit(10);
+    std::size_t additions = 0;
+    const auto add_until = [&](std::size_t end) {
+      for (; additions < end; ++additions) sketch.Add(keys[additions % 64]);
+    };
+    // After that, half of the additions count as made.
+    for (const std::size_t first : {std::size_t{256}, std::size_t{256 + 128}}) {
+      add_until(sample * first - 1);
+      const std::vector<unsigned> before = Estimates(sketch, keys);
+      for (std::size_t i = 0; i < 64; ++i) CHECK(before[i] >= sample);
+      sketch.Add(keys[64]);
+      ++additions;
+      const std::vector<unsigned> after = Estimates(sketch, keys);
+      for (std::size_t i = 0; i < 64; ++i) {
+        // Its last addition may be one to a counter of this key too.
+        const bool halved = after[i] == before[i] / 2 || after[i] == (before[i] + 1) / 2;
+        CHECK(halved);
+      }
+      CHECK(after[64] == (before[64] + 1) / 2);
+    }
+  }
+}
+
+TEST_CASE("frequency sketch: growing and shrinking keep the counts") {
+  std::mt19937_64 random(testing::Seed());
+  const std::vector<std::uint32_t> keys = SketchKeys(500);
+  FrequencySketch sketch(1'000'000);
+  const auto add = [&] {
+    for (int i = 0; i < 1000; ++i) sketch.Add(keys[random() % (random() % keys.size() + 1)]);
+  };
+  add();
+  const std::vector<unsigned> counts = Estimates(sketch, keys);
+  const std::size_t bytes = sketch.MemoryBytes();
+  for (int i = 0; i < 10; ++i) {
+    sketch.Fit(100'000);  // one step a call
+    CHECK(Estimates(sketch, keys) == counts);
+  }
+  CHECK(sketch.MemoryBytes() >= 100'000 * 8);
+  CHECK(sketch.MemoryBytes() <= 100'000 * 16);
+  for (int i = 0; i < 20; ++i) sketch.Fit(1);
+  CHECK(Estimates(sketch, keys) == counts);
+  CHECK(sketch.MemoryBytes() == bytes);
+  // What was counted while it was large is not forgotten when it is small.
+  for (int i = 0; i < 10; ++i) sketch.Fit(100'000);
+  add();
+  const std::vector<unsigned> large = Estimates(sketch, keys);
+  for (int i = 0; i < 20; ++i) sketch.Fit(1);
+  const std::vector<unsigned> small = Estimates(sketch, keys);
+  for (std::size_t i = 0; i < keys.size(); ++i) CHECK(small[i] >= large[i]);
 }
 
 // Runs random requests through two instances of one policy, one of them just before its clock

@@ -172,6 +172,37 @@ TEST_CASE("JSON of a policy whose name is not UTF-8") {
   CHECK(json.at("capacity_unit") == "entries");
 }
 
+TEST_CASE("a recording, in all texts") {
+  Stats stats = Sample();
+  CHECK(Json::parse(stats.ToJson()).at("recording").is_null());
+  CHECK(stats.ToText().find("recording") == std::string::npos);
+  CHECK(Samples(stats.ToPrometheus()).at("kvcache_recording") == 0);
+  stats.recording = {.active = true,
+                     .path = "caf\xE9.txt",
+                     .sample = 0.25,
+                     .requests = 7,
+                     .bytes = 2048,
+                     .error = {}};
+  Json json = Json::parse(stats.ToJson()).at("recording");
+  CHECK(json.at("active") == true);
+  CHECK(json.at("path") == "caf\xEF\xBF\xBD.txt");
+  CHECK(json.at("sample") == 0.25);
+  CHECK(json.at("requests") == 7);
+  CHECK(json.at("bytes") == 2048);
+  CHECK(json.at("error").is_null());
+  CHECK(stats.ToText().find("\nrecording      on: 7 requests, 2.0 KiB\n") != std::string::npos);
+  CHECK(Samples(stats.ToPrometheus()).at("kvcache_recording") == 1);
+  CHECK(Samples(stats.ToPrometheus()).at("kvcache_recorded_requests_total") == 7);
+  CHECK(Samples(stats.ToPrometheus()).at("kvcache_recording_failed") == 0);
+  CHECK((stats - stats).recording.requests == 7);
+  stats.recording.active = false;
+  CHECK(stats.ToText().find("\nrecording      ended: 7 requests") != std::string::npos);
+  stats.recording.error = "disk full";
+  CHECK(stats.ToText().find("\nrecording      failed: 7 requests") != std::string::npos);
+  CHECK(Json::parse(stats.ToJson()).at("recording").at("error") == "disk full");
+  CHECK(Samples(stats.ToPrometheus()).at("kvcache_recording_failed") == 1);
+}
+
 TEST_CASE("text fits a screen of 25 lines and 80 columns and lines up") {
   const std::string text = Sample().ToText();
   std::istringstream lines(text);
@@ -205,7 +236,7 @@ TEST_CASE("Prometheus text has every figure once, seconds for nanoseconds") {
   const auto named = [](const auto& sample) {
     return sample.first.find("latency") == std::string::npos && sample.first.find("kvcache_") == 0;
   };
-  CHECK(std::ranges::count_if(samples, named) == std::ssize(kStatsFields) + 4);
+  CHECK(std::ranges::count_if(samples, named) == std::ssize(kStatsFields) + 7);
 }
 
 TEST_CASE("Prometheus histograms count all that is at most their edge") {

@@ -131,8 +131,8 @@ Advice Decide(const AdviseArguments& arguments, const Findings& findings,
     advice.candidates.push_back({&outlook, BytesFor(outlook, findings.sizes, arguments.target),
                                  HitRatioAt(outlook, findings.sizes, limit)});
   }
-  const auto within = [limit](const Candidate& one) {
-    return one.need && one.need->bytes <= limit;
+  const auto within = [most](const Candidate& one) {
+    return one.need && (!most || one.need->bytes <= *most);
   };
   std::ranges::sort(advice.candidates, [&](const Candidate& a, const Candidate& b) {
     if (within(a) != within(b)) return within(a);
@@ -270,6 +270,7 @@ Outcome<ExitStatus> RunAdvise(Session& session, const AdviseArguments& arguments
   if (!input) return std::unexpected(input.error());
   const auto findings = Find(arguments, *input);
   if (!findings) return std::unexpected(findings.error());
+  TellBadLines(findings->sample.bad_lines, findings->sample.first_bad_line);
   const Advice advice = Decide(arguments, *findings, most);
   Output& out = session.out();
   if (session.flags().json) {
@@ -297,9 +298,7 @@ void AddAdvise(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--max", arguments->most, "The most bytes that the tier may take, as 64MiB")
       ->type_name("SIZE");
-  command->add_option("--policy", arguments->policies, "Policies to choose from")
-      ->type_name("all|LIST")
-      ->capture_default_str();
+  AddPolicies(*command, arguments->policies, "Policies to choose from, separated by commas");
   command
       ->add_option("--value-size", arguments->value_size,
                    "Of values whose size the trace does not tell")
@@ -307,13 +306,13 @@ void AddAdvise(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--samples", arguments->samples, "Keys to simulate; more are more exact")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30))
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30).description(""))
       ->capture_default_str();
   command
       ->add_option("--anchors", arguments->anchors,
                    "Sizes at which the whole trace is simulated too")
       ->type_name("N")
-      ->check(CLI::Range(0, 1000))
+      ->check(CLI::Range(0, 1000).description(""))
       ->capture_default_str();
   AddTraceFlags(*command, arguments->options);
   AddThreads(*command, arguments->threads);
@@ -326,10 +325,12 @@ void AddAdvise(CLI::App& app, Action& action) {
       "is named; if none does within --max, the one that hits most. See kvtool curve --help for "
       "how\n"
       "it is found.\n"
-      "\n"
-      "Examples:\n"
-      "  kvtool advise web.txt.zst --target-hit 0.8\n"
-      "  kvtool advise web.txt.zst --target-hit 0.95 --max 64MiB --value-size 4KiB --json\n");
+      "\n" +
+          TraceFormatsHelp() +
+          "\n"
+          "Examples:\n"
+          "  kvtool advise web.txt.zst --target-hit 0.8\n"
+          "  kvtool advise web.txt.zst --target-hit 0.95 --max 64MiB --value-size 4KiB --json\n");
 }
 
 }  // namespace kvcache::kvtool

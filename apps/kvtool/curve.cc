@@ -254,10 +254,7 @@ Outcome<ExitStatus> RunCurve(Session& session, const CurveArguments& arguments) 
   }
   const auto curves = Compute(arguments);
   if (!curves) return std::unexpected(curves.error());
-  if (curves->sample.bad_lines > 0) {
-    Complain(fmt::format("{} malformed lines left out, the first: {}", curves->sample.bad_lines,
-                         curves->sample.first_bad_line));
-  }
+  TellBadLines(curves->sample.bad_lines, curves->sample.first_bad_line);
   if (auto written = WritePictures(arguments.pictures, session, {ForPictures(arguments, *curves)},
                                    curves->unit);
       !written) {
@@ -281,9 +278,7 @@ void AddCurve(CLI::App& app, Action& action) {
       ->add_option("TRACE", arguments->trace,
                    "File of requests, plain, .gz or .zst; - is standard input")
       ->required();
-  command->add_option("--policy", arguments->policies, "Policies, separated by commas; all; opt")
-      ->type_name("all|LIST")
-      ->capture_default_str();
+  AddPolicies(*command, arguments->policies, "Policies, separated by commas; all; opt");
   command->add_option("--from", arguments->from, "The smallest size, as simulate takes it")
       ->type_name("SIZE")
       ->capture_default_str();
@@ -292,18 +287,18 @@ void AddCurve(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--points", arguments->points, "Sizes between them, in equal ratios")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000))
+      ->check(CLI::Range(1, 1000).description(""))
       ->capture_default_str();
   command->add_option("--samples", arguments->samples, "Keys to simulate; more are more exact")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30))
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30).description(""))
       ->capture_default_str();
   command
       ->add_option(
           "--anchors", arguments->anchors,
           "Sizes at which the whole trace is simulated, to\ncorrect all policies but lru and opt")
       ->type_name("N")
-      ->check(CLI::Range(0, 1000))
+      ->check(CLI::Range(0, 1000).description(""))
       ->capture_default_str();
   command->add_flag("--exact", arguments->exact,
                     "Simulate the whole trace too, and show the sample's true error");
@@ -311,7 +306,7 @@ void AddCurve(CLI::App& app, Action& action) {
       ->add_option("--unit", arguments->unit,
                    "Whether objects or bytes fill a cache\n(default: bytes if sizes are in bytes)")
       ->type_name("objects|bytes")
-      ->check(CLI::IsMember({"objects", "bytes"}));
+      ->check(CLI::IsMember({"objects", "bytes"}).description(""));
   AddPictureFlags(*command, arguments->pictures);
   AddTraceFlags(*command, arguments->options);
   AddThreads(*command, arguments->threads);
@@ -325,11 +320,13 @@ void AddCurve(CLI::App& app, Action& action) {
       "too,\n"
       "the curve is corrected by that, and the likely error is what those sizes say of each "
       "other.\n"
-      "\n"
-      "Examples:\n"
-      "  kvtool curve web.txt.zst --policy lru,s3-fifo,opt\n"
-      "  kvtool curve web.txt.zst --from 1000 --to 50000 --exact\n"
-      "  kvtool curve sizes.txt --unit bytes --policy gdsf --plot curve.svg\n");
+      "\n" +
+          TraceFormatsHelp() +
+          "\n"
+          "Examples:\n"
+          "  kvtool curve web.txt.zst --policy lru,s3-fifo,opt\n"
+          "  kvtool curve web.txt.zst --from 1000 --to 50000 --exact\n"
+          "  kvtool curve sizes.txt --unit bytes --policy gdsf --plot curve.svg\n");
 }
 
 }  // namespace kvcache::kvtool

@@ -36,14 +36,15 @@ _kvtool() {
       mapfile -t COMPREPLY < <(compgen -d -- "$current")
       return
       ;;
-    --options-file | --plot | --report)
+    --options-file | --plot | --report | --record)
       compopt -o filenames 2> /dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
     --policy)
       policies=$(_kvtool_section 'Policies' <<< "$help")
-      [[ $command == simulate ]] && policies+=$'\nopt\nall'
+      [[ " simulate curve advise " == *" $command "* ]] && policies+=$'\nall'
+      [[ " simulate curve " == *" $command "* ]] && policies+=$'\nopt'
       mapfile -t COMPREPLY < <(compgen -W "$policies" -- "$current")
       return
       ;;
@@ -66,7 +67,8 @@ _kvtool() {
       return
       ;;
     --capacity | --column-family | --prefix | --from | --limit | --skip-lines | --threads | \
-      --shards | --sizes)
+      --shards | --sample | --record-sample | --sizes | --points | --samples | --anchors | \
+      --target-hit | --max | --value-size)
       return # a value that only the user knows
       ;;
   esac
@@ -81,7 +83,7 @@ _kvtool() {
   elif [[ $command == trace && -z $subcommand ]]; then
     subcommands=$("$program" trace --help 2> /dev/null | _kvtool_section 'Commands:')
     mapfile -t COMPREPLY < <(compgen -W "$subcommands" -- "$current")
-  elif [[ " load dump replay trace simulate " == *" $command "* ]]; then
+  elif [[ " load dump replay trace simulate curve advise " == *" $command "* ]]; then
     compopt -o filenames 2> /dev/null
     mapfile -t COMPREPLY < <(compgen -f -- "$current")
   fi

@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "progress.h"
+#include "recording.h"
 #include "spool.h"
 #include "trace_flags.h"
 #include "trace_replay.h"
@@ -18,6 +19,7 @@ struct ReplayArguments {
   TraceOptions options;
   unsigned threads = 1;
   std::uint32_t shards = 0;
+  RecordOptions record = WholeRecording();  // unless its path is empty
 };
 
 double PerSecond(const ReplayResult& result) {
@@ -67,6 +69,7 @@ void PrintText(Output& out, const StoredKeys& stored, const ReplayResult& result
   row("latency",
       fmt::format("p50 {:.1f} us, p99 {:.1f} us, p99.9 {:.1f} us", Microseconds(result, 0.5),
                   Microseconds(result, 0.99), Microseconds(result, 0.999)));
+  if (!stats.recording.path.empty()) row("recorded", RecordedText(stats.recording));
 }
 
 // With one thread the tier is one shard, unless asked otherwise: what published miss ratios mean.
@@ -85,10 +88,19 @@ Outcome<ExitStatus> ReplayFile(Session& session, const ReplayArguments& argument
     if (!result) return std::unexpected(result.error());
     stored = *result;
   }
+  const bool records = !arguments.record.path.empty();
+  if (records) {
+    const auto started = StartRecording(**cache, arguments.record);
+    if (!started) return std::unexpected(started.error());
+  }
   const Stats before = (*cache)->GetStats();
   const auto result =
       ReplayTrace(path, arguments.options, **cache, arguments.threads, stored.requests);
   if (!result) return std::unexpected(result.error());
+  if (records) {
+    const auto recorded = (*cache)->StopRecording();
+    if (!recorded) return std::unexpected(recorded.error());
+  }
   const Stats stats = (*cache)->GetStats() - before;
   if (session.flags().json) {
     session.out().Line(ToJsonText(arguments, stored, *result, stats));
@@ -126,6 +138,11 @@ void AddReplay(CLI::App& app, Action& action) {
                    "Shards of the tier, a power of two\n(default 1 with one thread, else chosen)")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
+  command
+      ->add_option("--record", arguments->record.path,
+                   "Record what is looked up into this file, as a trace")
+      ->type_name("FILE");
+  AddRecordFlags(*command, arguments->record, "--record-sample", "the file of --record");
   SetExamples(
       *command,
       "Reads count as requests; a trace's other operations are left out. First each key that the\n"
@@ -134,12 +151,14 @@ void AddReplay(CLI::App& app, Action& action) {
       "throughput and latency of that are printed. Reading the trace is not counted.\n"
       "With --read-only or --secondary nothing is stored, and keys that the database lacks\n"
       "count as absent.\n"
+      "With --record, FILE gets a line key,size for each lookup; see kvtool trace record --help.\n"
       "\n" +
           TraceFormatsHelp() +
           "\n"
           "Examples:\n"
           "  kvtool --db bench.db --policy lru-k:k=2 --capacity 64MiB replay web.txt.zst\n"
-          "  kvtool --db bench.db --policy lfu --capacity 2048entries replay web.txt.zst --json\n");
+          "  kvtool --db bench.db --policy lfu --capacity 2048entries replay web.txt.zst --json\n"
+          "  kvtool --db bench.db replay web.txt.zst --record sample.txt --record-sample 0.01\n");
 }
 
 }  // namespace kvcache::kvtool

@@ -86,6 +86,15 @@ Outcome<void> Greet(Session& session, Cache& cache) {
   return session.out().Flush();
 }
 
+// A recording that is still going on ends with the shell. Its failure is the shell's, if nothing
+// else was.
+Outcome<ExitStatus> EndRecording(Cache& cache, Outcome<ExitStatus> outcome) {
+  if (!cache.GetStats().recording.active) return outcome;
+  const auto stopped = cache.StopRecording();
+  if (!stopped && outcome) return std::unexpected(stopped.error());
+  return outcome;
+}
+
 Outcome<ExitStatus> RunShell(Session& session, const ShellArguments&) {
   session.set_in_shell();
   const Access access = session.writable() ? Access::kCreate : Access::kRead;
@@ -93,14 +102,14 @@ Outcome<ExitStatus> RunShell(Session& session, const ShellArguments&) {
     const auto cache = session.Open(access);
     if (!cache) return std::unexpected(cache.error());
     Shell shell(session, **cache);
-    return RunScript(shell);
+    return EndRecording(**cache, RunScript(shell));
   }
   Interrupts& interrupts = session.CatchInterrupts({SIGINT});
   const auto cache = session.Open(access);
   if (!cache) return std::unexpected(cache.error());
   if (auto greeted = Greet(session, **cache); !greeted) return std::unexpected(greeted.error());
   Shell shell(session, **cache);
-  return Converse(shell, interrupts);
+  return EndRecording(**cache, Converse(shell, interrupts));
 }
 
 }  // namespace
@@ -111,8 +120,9 @@ void AddShell(CLI::App& app, Action& action) {
   SetExamples(
       *command,
       "Commands: put, get, delete, has, scan as outside; and with the tier alive between\n"
-      "them: stats, policy NAME, capacity SIZE, invalidate, catchup, help, quit. The database\n"
-      "is created if there is none. Lines can be edited and recalled; the history is kept\n"
+      "them: stats, policy NAME, capacity SIZE, record FILE, invalidate, catchup, help, quit.\n"
+      "The database is created if there is none. Lines can be edited and recalled; the history is "
+      "kept\n"
       "in $XDG_STATE_HOME/kvtool/history, or ~/.local/state/kvtool/history.\n"
       "\n"
       "At a terminal an error is told and the shell goes on. When commands are piped in, the\n"

@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "kvcache/size.h"
+#include "progress.h"
+#include "recording.h"
 
 namespace kvcache::kvtool {
 namespace {
@@ -82,6 +84,31 @@ Outcome<ExitStatus> SwitchCapacity(Session& session, const std::string& size) {
   session.out().Line(session.flags().json
                          ? Json{{"capacity", stats.capacity}, {"capacity_unit", unit}}.dump()
                          : "capacity " + CapacityText(stats));
+  return ExitStatus::kDone;
+}
+
+// FILE begins a recording, off ends it; without either, tells of the present or last one.
+Outcome<ExitStatus> Record(Session& session, const RecordOptions& options) {
+  const auto cache = session.Open(Access::kRead);
+  if (!cache) return std::unexpected(cache.error());
+  if (options.path == "off") {
+    if (auto stopped = (*cache)->StopRecording(); !stopped) {
+      return std::unexpected(stopped.error());
+    }
+  } else if (!options.path.empty()) {
+    auto started = StartRecording(**cache, options);
+    if (!started) return std::unexpected(started.error());
+  }
+  const Stats stats = (*cache)->GetStats();
+  const RecordingStats& recording = stats.recording;
+  if (session.flags().json) {
+    session.out().Line(Json{{"recording", Json::parse(stats.ToJson())["recording"]}}.dump());
+  } else if (recording.path.empty()) {
+    session.out().Line("nothing is being recorded");
+  } else {
+    session.out().Line(fmt::format("{} into {}: {}", recording.active ? "recording" : "recorded",
+                                   Printable(recording.path), RecordedText(recording)));
+  }
   return ExitStatus::kDone;
 }
 
@@ -164,6 +191,12 @@ void AddShellCommands(CLI::App& app, Action& action, ShellState& state) {
   AddShellCommand(app, action, "capacity", "Switch the tier's capacity; what fits is kept",
                   [text](Session& session) { return SwitchCapacity(session, *text); })
       ->add_option("SIZE", *text, "64MiB, 1.5GiB, or 1000entries of any size");
+  const auto record = std::make_shared<RecordOptions>(WholeRecording());
+  CLI::App* recording =
+      AddShellCommand(app, action, "record", "Record what is looked up, as a trace; off ends it",
+                      [record](Session& session) { return Record(session, *record); });
+  recording->add_option("FILE", record->path, "Compressed if it ends in .gz or .zst; off: end it");
+  AddRecordFlags(*recording, *record, "--sample", "FILE");
   CLI::App* invalidate =
       AddShellCommand(app, action, "invalidate", "Drop from the tier what is cached",
                       [scope](Session& session) { return Invalidate(session, *scope); });

@@ -11,7 +11,7 @@ struct ShellState {
   bool quit = false;
 };
 
-// stats (of the tier at work), policy, capacity, invalidate, catchup, help, quit.
+// stats (of the tier at work), policy, capacity, record, invalidate, catchup, help, quit.
 void AddShellCommands(CLI::App& app, Action& action, ShellState& state);
 
 }  // namespace kvcache::kvtool

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct SimulateArguments {
   std::string policies = "all";
   std::string sizes = "0.1%,1%,10%";
   std::string unit;
+  std::size_t shards = 0;
   TraceOptions trace;
   PictureFlags pictures;
   unsigned threads = 1;
@@ -42,6 +44,9 @@ struct Plan {
 };
 
 Outcome<Plan> MakePlan(const SimulateArguments& arguments) {
+  if (arguments.shards != 0 && !std::has_single_bit(arguments.shards)) {
+    return WrongCall(fmt::format("--shards {}: use a power of two", arguments.shards));
+  }
   auto policies = ParsePolicies(arguments.policies);
   if (!policies) return std::unexpected(policies.error());
   auto sizes = ParseCacheSizes(arguments.sizes);
@@ -73,7 +78,7 @@ Outcome<SimulatedTrace> SimulateTrace(const Plan& plan, const SimulateArguments&
   const std::uint64_t all = plan.unit == SizeUnit::kBytes ? trace.scan.bytes : trace.scan.objects;
   for (const CacheSize& size : plan.sizes) {
     for (const PolicyChoice& policy : plan.policies) {
-      cases.push_back({policy.spec, size.Of(all)});
+      cases.push_back({policy.spec, size.Of(all), arguments.shards});
     }
   }
   Progress progress("simulate", "requests");
@@ -140,7 +145,10 @@ Outcome<ExitStatus> RunSimulate(Session& session, const SimulateArguments& argum
   if (auto written = WritePictures(arguments.pictures, session, curves, plan->unit); !written) {
     return std::unexpected(written.error());
   }
-  if (session.flags().json) session.out().Line(ToJson(traces, plan->unit).dump());
+  if (session.flags().json) {
+    session.out().Line(
+        ToJson(traces, plan->unit).dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
   return ExitStatus::kDone;
 }
 
@@ -154,11 +162,8 @@ void AddSimulate(CLI::App& app, Action& action) {
       ->add_option("TRACE", arguments->traces,
                    "Files of requests, plain, .gz or .zst; - is standard input")
       ->required();
-  command
-      ->add_option("--policy", arguments->policies,
-                   "Policies, separated by commas; all: each there is, and opt")
-      ->type_name("all|LIST")
-      ->capture_default_str();
+  AddPolicies(*command, arguments->policies,
+              "Policies, separated by commas; all: each there is, and opt");
   command
       ->add_option(
           "--sizes", arguments->sizes,
@@ -170,6 +175,12 @@ void AddSimulate(CLI::App& app, Action& action) {
                    "Whether objects or bytes fill a cache\n(default: bytes if sizes are in bytes)")
       ->type_name("objects|bytes")
       ->check(CLI::IsMember({"objects", "bytes"}).description(""));
+  command
+      ->add_option(
+          "--shards", arguments->shards,
+          "As a tier with so many shards, a power of two\n(default: one cache in exact order)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
   AddTraceFlags(*command, arguments->trace);
   AddThreads(*command, arguments->threads);
   AddPictureFlags(*command, arguments->pictures);

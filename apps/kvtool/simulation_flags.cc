@@ -100,7 +100,7 @@ Outcome<std::vector<PolicyChoice>> ParsePolicies(const std::string& text) {
 
 std::uint64_t CacheSize::Of(std::uint64_t all) const {
   const double size = kind == Kind::kPercent ? static_cast<double>(all) * value / 100 : value;
-  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(size));
+  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::llround(size)));
 }
 
 Outcome<std::vector<CacheSize>> ParseCacheSizes(const std::string& text) {
@@ -125,6 +125,14 @@ Outcome<SizeUnit> ChooseUnit(const std::string& asked, const std::vector<CacheSi
         "sizes in bytes and in objects do not go together; give one kind, or percentages");
   }
   return SizeUnit::kBytes;
+}
+
+void AddPolicies(CLI::App& command, std::string& policies, const std::string& help) {
+  command.add_option("--policy", policies, help)->type_name("all|LIST")->capture_default_str();
+  command.preparse_callback([parent = command.get_parent(), &policies](std::size_t) {
+    const CLI::Option* before = parent->get_option_no_throw("--policy");
+    if (before != nullptr && before->count() > 0) policies = before->results().back();
+  });
 }
 
 void AddThreads(CLI::App& command, unsigned& threads) {

@@ -42,6 +42,9 @@ Outcome<std::vector<CacheSize>> ParseCacheSizes(const std::string& text);
 // The unit that is asked for ("objects", "bytes" or "" for whichever fits the sizes).
 Outcome<SizeUnit> ChooseUnit(const std::string& asked, const std::vector<CacheSize>& sizes);
 
+// --policy. `policies`, which must stay where it is, has the default. kvtool's own --policy, which
+// takes the same words, counts where it stands before the command.
+void AddPolicies(CLI::App& command, std::string& policies, const std::string& help);
 // --threads, as many as there are processors by default
 void AddThreads(CLI::App& command, unsigned& threads);
 

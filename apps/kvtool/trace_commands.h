@@ -7,5 +7,6 @@ namespace kvcache::kvtool {
 
 void AddTraceInfo(CLI::App& trace, Action& action);
 void AddTraceConvert(CLI::App& trace, Action& action);
+void AddTraceRecord(CLI::App& trace, Action& action);
 
 }  // namespace kvcache::kvtool

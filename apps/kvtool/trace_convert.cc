@@ -11,12 +11,12 @@
 #include <string_view>
 #include <utility>
 
+#include "base/compressor.h"
 #include "base/hash.h"
 #include "key_table.h"
 #include "kvcache/size.h"
 #include "output_file.h"
 #include "progress.h"
-#include "simulate/compressor.h"
 #include "simulate/trace_reader.h"
 #include "spool.h"
 #include "trace_commands.h"

@@ -38,9 +38,13 @@ std::string TraceFormatsHelp() {
 Failure BadTrace(const Error& error) { return {ExitStatus::kFailed, error.message}; }
 
 void TellBadLines(const TraceReader& reader) {
-  if (reader.bad_lines() == 0) return;
-  Complain(fmt::format("{} malformed {} left out, the first: {}", GroupDigits(reader.bad_lines()),
-                       reader.bad_lines() == 1 ? "line" : "lines", reader.first_bad_line()));
+  TellBadLines(reader.bad_lines(), reader.first_bad_line());
+}
+
+void TellBadLines(std::uint64_t bad_lines, const std::string& first) {
+  if (bad_lines == 0) return;
+  Complain(fmt::format("{} malformed {} left out, the first: {}", GroupDigits(bad_lines),
+                       bad_lines == 1 ? "line" : "lines", first));
 }
 
 }  // namespace kvcache::kvtool

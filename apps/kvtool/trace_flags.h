@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <cstdint>
 #include <string>
 
 #include "kvcache/error.h"
@@ -23,5 +24,6 @@ Failure BadTrace(const Error& error);
 
 // What was left out, as a message on standard error; none if nothing was.
 void TellBadLines(const TraceReader& reader);
+void TellBadLines(std::uint64_t bad_lines, const std::string& first);
 
 }  // namespace kvcache::kvtool

@@ -6,15 +6,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/hash.h"
 #include "base/pages.h"
 
 namespace kvcache {
 
-// Open addressing with linear probing, at most 3/5 full, without tombstones. A slot is 32 bits: the
-// position plus one, and in the bits that positions leave over a tag of the hash, so that a search
-// looks at few things but the one it is for. Costs 7 to 9 bytes a thing.
+// Buckets of a cache line, fifteen slots each, at most 7/8 full; what finds its bucket full goes to
+// one of the next, and full buckets count those that went on. So taking one out touches nothing
+// else. A slot is 32 bits: the position plus one, and in the bits that positions leave over a tag
+// of the hash, so that a search looks at few things but the one it is for. Costs 5 to 6 bytes a
+// thing.
 //
 // The owner keeps the hashes: its HashAt(position) must give the hash under which a position was
 // set. Not thread-safe.
@@ -22,115 +27,180 @@ class PositionIndex {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
-  std::size_t MemoryBytes() const { return slots_.capacity_bytes(); }
+  std::size_t MemoryBytes() const { return buckets_.capacity_bytes(); }
   void Prefetch(std::uint64_t hash) const {
-    if (slots_.size() != 0) __builtin_prefetch(&slots_[Home(hash)]);
+    if (buckets_.size() != 0) __builtin_prefetch(&buckets_[Home(hash)]);
   }
 
   // Room for so many things, at positions below that number.
   template <class Owner>
   void Reserve(std::size_t count, const Owner& owner) {
-    Rebuild(count * 5 / 3 + kSpare, BitsFor(count), owner);
+    Rebuild(count, BitsFor(count), owner);
   }
 
   // kNone when there is none.
   template <class Owner>
   std::uint32_t Find(std::uint64_t hash, const Owner& owner) const {
-    if (slots_.size() == 0) return kNone;
-    const std::uint32_t slot = slots_[FindSlot(hash, owner)];
-    return slot == kFree ? kNone : PositionOf(slot);
+    if (buckets_.size() == 0) return kNone;
+    const Place place = FindPlace(hash, owner);
+    return place.found() ? PositionAt(place) : kNone;
+  }
+
+  // The position of a hash that has none.
+  template <class Owner>
+  void Add(std::uint64_t hash, std::uint32_t position, const Owner& owner) {
+    const unsigned bits = BitsFor(position);
+    if (count_ == most_ || bits > position_bits_) {
+      Rebuild(count_ + count_ / 4, std::max(position_bits_, bits), owner);
+    }
+    Enter(hash, Slot(hash, position));
+    ++count_;
   }
 
   // The position of a hash from now on, whether it had one before or not.
   template <class Owner>
   void Set(std::uint64_t hash, std::uint32_t position, const Owner& owner) {
-    if ((count_ + 1) * 5 > slots_.size() * 3 || BitsFor(position) > position_bits_) {
-      Rebuild(count_ * 5 / 3 + count_ / 2 + kSpare,
-              std::max(position_bits_, BitsFor(position + position / 4)), owner);
-    }
-    std::uint32_t& slot = slots_[FindSlot(hash, owner)];
-    if (slot == kFree) ++count_;
-    slot = Slot(hash, position);
+    if (const std::uint32_t before = Find(hash, owner); before != kNone) Erase(hash, before, owner);
+    Add(hash, position, owner);
+  }
+
+  // Forgets a hash, and returns the position that it had, which must not be kNone.
+  template <class Owner>
+  std::uint32_t Take(std::uint64_t hash, const Owner& owner) {
+    const Place place = FindPlace(hash, owner);
+    const std::uint32_t position = PositionAt(place);
+    Leave(hash, place, owner);
+    return position;
   }
 
   // Forgets a hash if its position is this one.
   template <class Owner>
   void Erase(std::uint64_t hash, std::uint32_t position, const Owner& owner) {
-    if (slots_.size() == 0) return;
-    const std::size_t slot = FindSlot(hash, owner);
-    if (slots_[slot] == kFree || PositionOf(slots_[slot]) != position) return;
-    FreeSlot(slot, owner);
-    --count_;
-    if (slots_.size() > 4 * kSpare && count_ * 5 < slots_.size()) {
-      Rebuild(count_ * 5 / 3 + count_ / 2 + kSpare, position_bits_, owner);
-    }
+    if (buckets_.size() == 0) return;
+    const Place place = FindPlace(hash, owner);
+    if (place.found() && PositionAt(place) == position) Leave(hash, place, owner);
   }
 
  private:
+  static constexpr std::size_t kSlots = 15;
+  static constexpr std::size_t kLeastBuckets = 4;
   static constexpr std::uint32_t kFree = 0;
-  static constexpr std::size_t kSpare = 64;
+
+  struct alignas(64) Bucket {
+    std::uint32_t slots[kSlots];
+    std::uint32_t overflowed;  // things at home here or before that had to go on
+  };
+  struct Place {
+    std::size_t bucket;
+    std::size_t slot;
+
+    bool found() const { return slot < kSlots; }
+  };
 
   static unsigned BitsFor(std::size_t position) {
     return static_cast<unsigned>(std::bit_width(position + 1));
   }
-  std::uint32_t PositionOf(std::uint32_t slot) const { return (slot & position_mask_) - 1; }
+  std::uint32_t PositionAt(const Place& place) const {
+    return (buckets_[place.bucket].slots[place.slot] & position_mask_) - 1;
+  }
   std::uint32_t Tag(std::uint64_t hash) const {
     return static_cast<std::uint32_t>(hash) & ~position_mask_;
   }
   std::uint32_t Slot(std::uint64_t hash, std::uint32_t position) const {
     return Tag(hash) | (position + 1);
   }
-  std::size_t Home(std::uint64_t hash) const { return ScaleHash(hash, slots_.size()); }
-  std::size_t Next(std::size_t slot) const { return slot + 1 == slots_.size() ? 0 : slot + 1; }
+  std::size_t Home(std::uint64_t hash) const { return ScaleHash(hash, buckets_.size()); }
+  std::size_t Next(std::size_t bucket) const {
+    return bucket + 1 == buckets_.size() ? 0 : bucket + 1;
+  }
 
-  // Where the hash's slot is, or where it would go.
+  // Bit i: slot i, under the mask, is `wanted`.
+  static std::uint32_t Match(const Bucket& bucket, std::uint32_t mask, std::uint32_t wanted) {
+    constexpr std::uint32_t kAll = (1U << kSlots) - 1;
+#ifdef __SSE2__
+    const auto* lines = reinterpret_cast<const __m128i*>(&bucket);
+    const __m128i masks = _mm_set1_epi32(static_cast<int>(mask));
+    const __m128i wants = _mm_set1_epi32(static_cast<int>(wanted));
+    const auto matches = [&](int i) {
+      return _mm_cmpeq_epi32(_mm_and_si128(_mm_load_si128(lines + i), masks), wants);
+    };
+    const __m128i low = _mm_packs_epi32(matches(0), matches(1));
+    const __m128i high = _mm_packs_epi32(matches(2), matches(3));
+    return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high))) & kAll;
+#else
+    std::uint32_t matches = 0;
+    for (std::size_t i = 0; i < kSlots; ++i) {
+      matches |= std::uint32_t{(bucket.slots[i] & mask) == wanted} << i;
+    }
+    return matches & kAll;
+#endif
+  }
+
   template <class Owner>
-  std::size_t FindSlot(std::uint64_t hash, const Owner& owner) const {
+  Place FindPlace(std::uint64_t hash, const Owner& owner) const {
     const std::uint32_t tag = Tag(hash);
-    std::size_t slot = Home(hash);
-    for (; slots_[slot] != kFree; slot = Next(slot)) {
-      if ((slots_[slot] & ~position_mask_) == tag &&
-          owner.HashAt(PositionOf(slots_[slot])) == hash) {
-        break;
+    const std::size_t home = Home(hash);
+    for (std::size_t number = home;;) {
+      const Bucket& bucket = buckets_[number];
+      for (std::uint32_t left = Match(bucket, ~position_mask_, tag); left != 0; left &= left - 1) {
+        const auto slot = static_cast<std::size_t>(std::countr_zero(left));
+        // A free slot looks like one of tag 0.
+        if (bucket.slots[slot] == kFree) continue;
+        if (owner.HashAt((bucket.slots[slot] & position_mask_) - 1) == hash) return {number, slot};
       }
+      if (bucket.overflowed == 0) return {number, kSlots};
+      number = Next(number);
+      if (number == home) return {number, kSlots};  // in a small index all may have overflowed
     }
-    return slot;
   }
 
-  // Moves later entries of the probe sequence up, so that no tombstone is needed.
-  template <class Owner>
-  void FreeSlot(std::size_t hole, const Owner& owner) {
-    for (std::size_t slot = Next(hole); slots_[slot] != kFree; slot = Next(slot)) {
-      const std::size_t home = Home(owner.HashAt(PositionOf(slots_[slot])));
-      const bool home_in_gap =
-          hole <= slot ? hole < home && home <= slot : hole < home || home <= slot;
-      if (home_in_gap) continue;
-      slots_[hole] = slots_[slot];
-      hole = slot;
+  void Enter(std::uint64_t hash, std::uint32_t slot) {
+    for (std::size_t number = Home(hash);; number = Next(number)) {
+      Bucket& bucket = buckets_[number];
+      if (const std::uint32_t free = Match(bucket, ~std::uint32_t{0}, kFree); free != 0) {
+        bucket.slots[std::countr_zero(free)] = slot;
+        return;
+      }
+      ++bucket.overflowed;
     }
-    slots_[hole] = kFree;
   }
 
   template <class Owner>
-  void Rebuild(std::size_t size, unsigned position_bits, const Owner& owner) {
-    PageVector<std::uint32_t> old;
+  void Leave(std::uint64_t hash, const Place& place, const Owner& owner) {
+    buckets_[place.bucket].slots[place.slot] = kFree;
+    for (std::size_t number = Home(hash); number != place.bucket; number = Next(number)) {
+      --buckets_[number].overflowed;
+    }
+    --count_;
+    if (buckets_.size() > kLeastBuckets && count_ < most_ / 4) {
+      Rebuild(count_ + count_ / 4, position_bits_, owner);
+    }
+  }
+
+  // With room for `count`.
+  template <class Owner>
+  void Rebuild(std::size_t count, unsigned position_bits, const Owner& owner) {
+    const std::size_t size = std::max(kLeastBuckets, count * 8 / 7 / kSlots + 1);
+    PageVector<Bucket> old;
     old.resize(size);  // if that throws, nothing has changed
-    std::swap(old, slots_);
+    std::swap(old, buckets_);
     const std::uint32_t old_mask = position_mask_;
+    most_ = size * kSlots * 7 / 8;
     position_bits_ = position_bits;
     position_mask_ = static_cast<std::uint32_t>((std::uint64_t{1} << position_bits) - 1);
     for (std::size_t i = 0; i < old.size(); ++i) {
-      if (old[i] == kFree) continue;
-      const std::uint32_t position = (old[i] & old_mask) - 1;
-      const std::uint64_t hash = owner.HashAt(position);
-      std::size_t slot = Home(hash);
-      while (slots_[slot] != kFree) slot = Next(slot);
-      slots_[slot] = Slot(hash, position);
+      for (const std::uint32_t slot : old[i].slots) {
+        if (slot == kFree) continue;
+        const std::uint32_t position = (slot & old_mask) - 1;
+        const std::uint64_t hash = owner.HashAt(position);
+        Enter(hash, Slot(hash, position));
+      }
     }
   }
 
-  PageVector<std::uint32_t> slots_;
+  PageVector<Bucket> buckets_;
   std::size_t count_ = 0;
+  std::size_t most_ = 0;
   unsigned position_bits_ = 0;
   std::uint32_t position_mask_ = 0;
 };

@@ -74,6 +74,13 @@ void AppendLine(std::string& text, std::string label, std::string_view value) {
   fmt::format_to(std::back_inserter(text), "{:<14} {}\n", label, value);
 }
 
+std::string FormatRecording(const RecordingStats& recording) {
+  const std::string so_far =
+      fmt::format("{} requests, {}", recording.requests, FormatSize(recording.bytes));
+  if (recording.active) return "on: " + so_far;
+  return (recording.error.empty() ? "ended: " : "failed: ") + so_far;
+}
+
 // --- JSON ---
 
 using Json = nlohmann::ordered_json;
@@ -87,6 +94,16 @@ void AddLatency(Json& object, std::string_view what, const LatencyHistogram& his
     object[fmt::format("{}_{}_us", what, quantile.name)] =
         static_cast<double>(histogram.Percentile(quantile.q)) / 1e3;
   }
+}
+
+Json ToJson(const RecordingStats& recording) {
+  if (recording.path.empty()) return nullptr;
+  return {{"active", recording.active},
+          {"path", recording.path},
+          {"sample", recording.sample},
+          {"requests", recording.requests},
+          {"bytes", recording.bytes},
+          {"error", recording.error.empty() ? Json() : Json(recording.error)}};
 }
 
 // --- Prometheus ---
@@ -177,6 +194,7 @@ std::string Stats::ToText() const {
   }
   AppendLine(text, "load latency", FormatLatency(load_latency));
   AppendLine(text, "write latency", FormatLatency(write_latency));
+  if (!recording.path.empty()) AppendLine(text, "recording", FormatRecording(recording));
   return text;
 }
 
@@ -191,6 +209,7 @@ std::string Stats::ToJson() const {
   AddFields(object, total);
   AddLatency(object, "load", load_latency);
   AddLatency(object, "write", write_latency);
+  object["recording"] = kvcache::ToJson(recording);
   Json& parts = object["shards"] = Json::array();
   for (const ShardStats& shard : shards) AddFields(parts.emplace_back(Json::object()), shard);
   // A policy's name is the caller's: bytes that are not UTF-8 must not throw.
@@ -207,6 +226,14 @@ std::string Stats::ToPrometheus(bool per_shard) const {
   AppendGauge(text, "kvcache_memory_bytes", "All that the memory tier holds.", memory_bytes);
   AppendGauge(text, "kvcache_pinned_bytes", "Entries that left and are still held by readers.",
               pinned_bytes);
+  AppendGauge(text, "kvcache_recording", "Whether lookups are being recorded.",
+              recording.active ? 1 : 0);
+  AppendGauge(text, "kvcache_recording_failed", "Whether the last recording ended with an error.",
+              recording.error.empty() ? 0 : 1);
+  AppendFamily(text, "kvcache_recorded_requests_total", "counter",
+               "Requests of the recording that goes on, or of the last one.");
+  fmt::format_to(std::back_inserter(text), "kvcache_recorded_requests_total {}\n",
+                 recording.requests);
   for (const StatsField& field : kStatsFields) AppendField(text, "kvcache", field, {{"", &total}});
   AppendHistogram(text, "kvcache_load_latency_seconds", "Duration of the store's reads.",
                   load_latency);

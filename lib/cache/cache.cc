@@ -12,12 +12,23 @@
 namespace kvcache {
 namespace {
 
-TierOptions TierOptionsOf(const Options& options) {
+// Enough that few threads meet in one, and few enough that a policy sees something of the whole: a
+// shard of a dozen entries would evict what the tier should keep.
+std::uint32_t DefaultShards(const Options& options) {
+  constexpr std::uint64_t kLeastBytes = std::uint64_t{1} << 20;
+  constexpr std::uint64_t kLeastEntries = 1024;
   const unsigned processors = std::max(1U, std::thread::hardware_concurrency());
+  const std::uint64_t most = options.capacity_entries != 0
+                                 ? options.capacity_entries / kLeastEntries
+                                 : options.capacity / kLeastBytes;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      {1024, std::bit_ceil(4 * processors), std::bit_floor(std::max<std::uint64_t>(most, 1))}));
+}
+
+TierOptions TierOptionsOf(const Options& options) {
   return {.capacity = options.capacity,
           .capacity_entries = options.capacity_entries,
-          .shards =
-              options.shards != 0 ? options.shards : std::min(1024U, std::bit_ceil(4 * processors)),
+          .shards = options.shards != 0 ? options.shards : DefaultShards(options),
           .alignment = options.value_alignment,
           .exact_policy = options.exact_policy,
           .seed = RandomSeed()};
@@ -43,6 +54,7 @@ Protocol::Protocol(const Options& options, const PolicySpec& policy, std::unique
 Stats Protocol::GetStats() {
   tier_.Collect();  // so that what nobody holds any more is not shown
   Stats stats = tier_.GetStats();
+  stats.recording = recorder_.GetStats();
   for (std::size_t i = 0; i < tier_.shards(); ++i) {
     const std::lock_guard lock(tier_.shard(i).mutex());
     stats.load_latency += lanes_[i].load_latency;
@@ -154,6 +166,12 @@ Result<void> Cache::SetCapacityEntries(std::uint64_t entries) {
   protocol_->tier().SetCapacityEntries(entries);
   return {};
 }
+
+Result<void> Cache::StartRecording(const RecordOptions& options) {
+  return protocol_->recorder().Start(options);
+}
+
+Result<RecordingStats> Cache::StopRecording() { return protocol_->recorder().Stop(); }
 
 Stats Cache::GetStats() const { return protocol_->GetStats(); }
 

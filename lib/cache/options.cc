@@ -22,4 +22,15 @@ Result<void> Options::Validate() const {
   return {};
 }
 
+Result<void> RecordOptions::Validate() const {
+  if (path.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "RecordOptions::path is empty: name the file");
+  }
+  if (!(sample > 0 && sample <= 1)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("sample = {}: use a share of the keys, above 0 and up to 1", sample));
+  }
+  return {};
+}
+
 }  // namespace kvcache

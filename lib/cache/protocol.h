@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "cache/in_flight.h"
+#include "cache/recorder.h"
 #include "kvcache/cache.h"
 #include "tier/memory_tier.h"
 
@@ -23,7 +24,8 @@ namespace kvcache {
 
 struct KeyWrite;  // writes.h
 
-class Protocol {
+// Aligned, so that what a hit reads of it is two lines, the recorder's bound included.
+class alignas(64) Protocol {
  public:
   Protocol(const Options& options, const PolicySpec& policy, std::unique_ptr<Store> store);
 
@@ -49,6 +51,7 @@ class Protocol {
   Stats GetStats();
 
   MemoryTier& tier() { return tier_; }
+  Recorder& recorder() { return recorder_; }
   Store& store() { return *store_; }
 
  private:
@@ -84,6 +87,10 @@ class Protocol {
   Shard& ShardOf(HashedKey key) { return tier_.ShardOf(key.hash); }
   Lane& LaneOf(HashedKey key) { return lanes_[tier_.ShardIndex(key.hash)]; }
 
+  Result<std::optional<Value>> Find(HashedKey key);
+  Result<std::optional<Value>> FindAndRecord(HashedKey key);
+  Result<bool> FindAndRecord(HashedKey key, std::string& value);
+  void Record(HashedKey key, const Result<std::optional<Value>>& result);
   Result<std::optional<Value>> Read(HashedKey key);
   bool FindAgain(Fetch& fetch, std::optional<Value>& found);
   Result<std::optional<Value>> Resolve(Fetch& fetch);
@@ -96,6 +103,9 @@ class Protocol {
   void FetchMissing(std::span<const HashedKey> keys, std::span<const std::size_t> missing,
                     std::span<Result<std::optional<Value>>> results);
   void CountRepeated(HashedKey key, const Result<std::optional<Value>>& result);
+  Result<Value> FindOrCompute(std::string_view key,
+                              const std::function<Result<std::string>()>& compute,
+                              const WriteOptions& options);
   Result<std::optional<Value>> Compute(std::string_view key,
                                        const std::function<Result<std::string>()>& compute,
                                        const WriteOptions& options);
@@ -109,6 +119,7 @@ class Protocol {
 
   const bool cache_absent_;
   const std::unique_ptr<Store> store_;
+  Recorder recorder_;
   MemoryTier tier_;
   const std::unique_ptr<Lane[]> lanes_;  // one a shard
 

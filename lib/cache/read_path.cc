@@ -18,7 +18,7 @@ void Assign(std::string& value, std::string_view bytes) {
 }
 
 // Under an epoch guard or the shard's lock.
-std::optional<Value> ValueOf(Entry& entry) {
+[[gnu::always_inline]] inline std::optional<Value> ValueOf(Entry& entry) {
   if (entry.absent()) return std::nullopt;
   entry.Ref();
   return Value(&entry, entry.value(), true);
@@ -28,6 +28,9 @@ std::optional<Value> ValueOf(Entry& entry) {
 
 Result<std::optional<Value>> Protocol::Get(std::string_view key) {
   const std::uint64_t hash = tier_.Hash(key);
+  if (recorder_.Wants(hash)) [[unlikely]] {
+    return FindAndRecord({hash, key});
+  }
   std::optional<Value> value;
   if (tier_.Hit(hash, key, [&](Entry& entry) { value = ValueOf(entry); })) return value;
   return Read({hash, key});
@@ -35,6 +38,9 @@ Result<std::optional<Value>> Protocol::Get(std::string_view key) {
 
 Result<bool> Protocol::Get(std::string_view key, std::string& value) {
   const std::uint64_t hash = tier_.Hash(key);
+  if (recorder_.Wants(hash)) [[unlikely]] {
+    return FindAndRecord({hash, key}, value);
+  }
   bool found = false;
   const auto copy = [&](Entry& entry) {
     Assign(value, entry.value());
@@ -45,6 +51,31 @@ Result<bool> Protocol::Get(std::string_view key, std::string& value) {
   if (!read) return std::unexpected(read.error());
   Assign(value, *read ? (*read)->view() : std::string_view{});
   return read->has_value();
+}
+
+// As Get, which has this in itself: where two share it, the compiler calls its parts.
+[[gnu::noinline]] Result<std::optional<Value>> Protocol::Find(HashedKey key) {
+  std::optional<Value> value;
+  if (tier_.Hit(key.hash, key.key, [&](Entry& entry) { value = ValueOf(entry); })) return value;
+  return Read(key);
+}
+
+[[gnu::noinline]] Result<std::optional<Value>> Protocol::FindAndRecord(HashedKey key) {
+  auto result = Find(key);
+  Record(key, result);
+  return result;
+}
+
+[[gnu::noinline]] Result<bool> Protocol::FindAndRecord(HashedKey key, std::string& value) {
+  const auto result = FindAndRecord(key);
+  if (!result) return std::unexpected(result.error());
+  Assign(value, *result ? (*result)->view() : std::string_view{});  // the key may lie in it
+  return result->has_value();
+}
+
+void Protocol::Record(HashedKey key, const Result<std::optional<Value>>& result) {
+  if (!result) return;
+  recorder_.Record(key.hash, TraceLine(key.key, *result ? (*result)->size() : 0));
 }
 
 // What a lookup that found nothing without the lock does. Out of the hit path's code.
@@ -126,7 +157,7 @@ void Protocol::MultiGetFromStore(std::span<Fetch*> fetches) {
 
 void Protocol::Receive(Fetch& fetch, std::string_view value) {
   const bool cacheable = fetch.role == InFlight::Role::kLoads;
-  if (cacheable) fetch.entry = tier_.NewEntry(fetch.load.key.key, value, false);
+  if (cacheable) fetch.entry = tier_.NewEntry(fetch.load.key, value, false);
   if (fetch.entry == nullptr) fetch.entry = tier_.NewLooseEntry(value);
   fetch.value = {fetch.entry->value().data(), value.size()};
 }
@@ -138,7 +169,7 @@ Result<std::optional<Value>> Protocol::Finish(Fetch& fetch, std::uint64_t nanose
   const bool loads = fetch.role == InFlight::Role::kLoads;
   const bool absent = fetch.entry == nullptr && !fetch.error;
   Entry* entry = fetch.entry;
-  if (absent && cache_absent_ && loads) entry = tier_.NewEntry(key.key, {}, true);
+  if (absent && cache_absent_ && loads) entry = tier_.NewEntry(key, {}, true);
 
   Shard& shard = ShardOf(key);
   bool linked = false;
@@ -198,6 +229,11 @@ std::vector<Result<std::optional<Value>>> Protocol::MultiGet(
         });
   }
   if (!missing.empty()) FetchMissing(hashed, missing, results);
+  if (recorder_.on()) [[unlikely]] {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (recorder_.Wants(hashed[i].hash)) Record(hashed[i], results[i]);
+    }
+  }
   return results;
 }
 
@@ -260,7 +296,17 @@ Result<bool> Protocol::Contains(std::string_view key) {
 Result<Value> Protocol::GetOrCompute(std::string_view key,
                                      const std::function<Result<std::string>()>& compute,
                                      const WriteOptions& options) {
-  auto found = Get(key);
+  auto result = FindOrCompute(key, compute, options);
+  // One lookup, whatever it took.
+  const HashedKey hashed = Hashed(key);
+  if (recorder_.Wants(hashed.hash) && result) Record(hashed, *result);
+  return result;
+}
+
+Result<Value> Protocol::FindOrCompute(std::string_view key,
+                                      const std::function<Result<std::string>()>& compute,
+                                      const WriteOptions& options) {
+  auto found = Find(Hashed(key));
   if (!found) return std::unexpected(std::move(found.error()));
   if (*found) return **std::move(found);
 
@@ -304,7 +350,7 @@ Result<std::optional<Value>> Protocol::ComputeAndPublish(
 Result<std::optional<Value>> Protocol::Compute(std::string_view key,
                                                const std::function<Result<std::string>()>& compute,
                                                const WriteOptions& options) {
-  auto found = Get(key);
+  auto found = Find(Hashed(key));
   if (!found || *found) return found;
   auto computed = Guarded<Result<std::string>>(compute);
   if (!computed) return std::unexpected(std::move(computed.error()));

@@ -52,10 +52,10 @@ void KeyWrites::Begin() {
 
 Entry* KeyWrites::NewEntry(const KeyWrite& write) const {
   if (write.outcome == KeyWrite::Outcome::kPut) {
-    return cache_.tier_.NewEntry(write.key.key, write.value, false);
+    return cache_.tier_.NewEntry(write.key, write.value, false);
   }
   if (write.outcome == KeyWrite::Outcome::kDeleted && cache_.cache_absent_) {
-    return cache_.tier_.NewEntry(write.key.key, {}, true);
+    return cache_.tier_.NewEntry(write.key, {}, true);
   }
   return nullptr;
 }

@@ -33,6 +33,7 @@ class GhostQueue {
   // Enters a key as the newest. One that is there already moves up.
   void Push(std::uint64_t hash, std::uint32_t weight) {
     Erase(hash);
+    if (weight == kTakenOut) ++weight;
     if (count_ == capacity_ || (capacity_ > 4 * kSpare && live_ < capacity_ / 4)) Resize();
     const auto position = static_cast<std::uint32_t>((oldest_ + count_) % capacity_);
     ring_[position] = {static_cast<std::uint32_t>(hash), static_cast<std::uint32_t>(hash >> 32),
@@ -40,7 +41,7 @@ class GhostQueue {
     ++count_;
     ++live_;
     weight_ += weight;
-    index_.Set(hash, position, *this);
+    index_.Add(hash, position, *this);
   }
 
   // True when the key was there.
@@ -77,6 +78,7 @@ class GhostQueue {
  private:
   friend class PositionIndex;
   static constexpr std::size_t kSpare = 64;
+  static constexpr std::uint32_t kTakenOut = std::uint32_t{1} << 31;  // in place of a weight
 
   struct Ghost {
     std::uint32_t hash_low;
@@ -87,12 +89,11 @@ class GhostQueue {
   std::uint64_t HashAt(std::size_t position) const {
     return ring_[position].hash_low | (std::uint64_t{ring_[position].hash_high} << 32);
   }
-  bool IsLive(std::uint32_t position) const {
-    return index_.Find(HashAt(position), *this) == position;
-  }
+  bool IsLive(std::uint32_t position) const { return ring_[position].weight != kTakenOut; }
   void Leave(std::uint32_t position) {
     index_.Erase(HashAt(position), position, *this);
     weight_ -= ring_[position].weight;
+    ring_[position].weight = kTakenOut;
     --live_;
   }
 
@@ -113,7 +114,7 @@ class GhostQueue {
     index_ = {};
     index_.Reserve(capacity, *this);
     for (std::size_t i = 0; i < kept; ++i) {
-      index_.Set(HashAt(i), static_cast<std::uint32_t>(i), *this);
+      index_.Add(HashAt(i), static_cast<std::uint32_t>(i), *this);
     }
   }
 

@@ -16,8 +16,8 @@
 // Departures: uses of the same entry in a row count once, as in the authors' program; an entry
 // heavier than all that LIR entries may have stays HIR; where LIR entries are fewer than they may
 // be, HIR ones become LIR by any hit. In the memory tier, where evictions come in batches, Q has
-// room for 64 entries at least (up to half the capacity), and at most 128 entries are demoted at
-// once. After 2^32 uses of HIR entries without one of some LIR entry, S is too short for a while.
+// room for a batch and two entries at least, and at most 128 entries are demoted at once. After
+// 2^32 uses of HIR entries without one of some LIR entry, S is too short for a while.
 #pragma once
 
 #include <algorithm>
@@ -102,7 +102,7 @@ class Lirs final : public QueuePolicy {
   static constexpr unsigned kLir = 0;  // in order of use
   static constexpr unsigned kHir = 1;  // Q
   static constexpr std::uint64_t kLeastHir = 2;
-  static constexpr std::uint64_t kLeastHirInTier = 64;
+  static constexpr std::uint64_t kEntriesPerBatch = 32;  // of a shard, see MemoryTier::EvictBatch
 
   static std::uint32_t TimeOf(const PolicyNode& node) {
     return node.mark[0].load(std::memory_order_relaxed);
@@ -120,8 +120,9 @@ class Lirs final : public QueuePolicy {
 
   std::uint64_t MostInLir() const {
     const std::uint64_t mean = lists_.size() == 0 ? 0 : Weight() / lists_.size();
-    const std::uint64_t least =
-        exact_ ? kLeastHir * mean : std::min(kLeastHirInTier * mean, capacity_ / 2);
+    const std::uint64_t batch =
+        exact_ ? 0 : std::min<std::uint64_t>(lists_.size() / kEntriesPerBatch, 32);
+    const std::uint64_t least = (kLeastHir + batch) * mean;
     return capacity_ - std::min(capacity_, std::max(ShareOf(capacity_, hir_share_), least));
   }
 

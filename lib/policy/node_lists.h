@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "base/pages.h"
 #include "kvcache/policy.h"
@@ -16,7 +17,7 @@ namespace kvcache {
 // newest node follows its oldest. Each knows the total weight of its nodes; a node's weight is kept
 // in mark[1], which hits must leave alone.
 //
-// Not thread-safe. At most 2^30 nodes.
+// Not thread-safe. At most 2^32 - 2 nodes.
 class NodeLists {
  public:
   static constexpr unsigned kLists = 15;
@@ -29,18 +30,20 @@ class NodeLists {
   std::size_t MemoryBytes() const { return slots_.capacity_bytes(); }
 
   // Null when the list is empty.
-  PolicyNode* Newest(unsigned list) const { return slots_[lists_[list].newest].node; }
-  PolicyNode* Oldest(unsigned list) const { return slots_[slots_[lists_[list].newest].newer].node; }
+  PolicyNode* Newest(unsigned list) const { return slots_[lists_[list].newest].node(); }
+  PolicyNode* Oldest(unsigned list) const {
+    return slots_[slots_[lists_[list].newest].newer].node();
+  }
   // The next younger node of the same list; null after the newest.
   PolicyNode* Newer(const PolicyNode& node) const {
     const Slot& slot = slots_[node.position];
     if (node.position == lists_[slot.list()].newest) return nullptr;
-    return slots_[slot.newer].node;
+    return slots_[slot.newer].node();
   }
   unsigned ListOf(const PolicyNode& node) const { return slots_[node.position].list(); }
   // False for nodes that are in no list.
   bool Has(const PolicyNode& node) const {
-    return node.position < slots_.size() && slots_[node.position].node == &node;
+    return node.position < slots_.size() && slots_[node.position].node() == &node;
   }
 
   static std::uint32_t WeightOf(const PolicyNode& node) {
@@ -53,7 +56,7 @@ class NodeLists {
   // Enters a node, whose weight has been set, as the newest of a list.
   void Push(unsigned list, PolicyNode& node) {
     const std::uint32_t number = NewSlot();
-    slots_[number].node = &node;
+    slots_[number].set_node(&node);
     node.position = number;
     Link(list, number);
     ++size_;
@@ -83,25 +86,28 @@ class NodeLists {
     assert(Has(old));
     SetWeight(now, WeightOf(old));
     now.position = old.position;
-    slots_[now.position].node = &now;
+    slots_[now.position].set_node(&now);
   }
 
  private:
   // Links are rings: newer of the newest is the oldest. Slot 0 is what empty lists point to.
   struct Slot {
-    PolicyNode* node;
-    std::uint32_t newer : 30;
-    std::uint32_t list_low : 2;
-    std::uint32_t older : 30;
-    std::uint32_t list_high : 2;
+    std::uint64_t node_and_list;  // the list in the bits that no address has
+    std::uint32_t newer;
+    std::uint32_t older;
 
-    unsigned list() const { return unsigned{list_low} | (unsigned{list_high} << 2); }
+    PolicyNode* node() const { return reinterpret_cast<PolicyNode*>(node_and_list & kAddress); }
+    unsigned list() const { return static_cast<unsigned>(node_and_list >> kAddressBits); }
+    void set_node(const PolicyNode* node) {
+      node_and_list = (node_and_list & ~kAddress) | reinterpret_cast<std::uintptr_t>(node);
+    }
     void set_list(unsigned list) {
-      list_low = list & 3;
-      list_high = (list >> 2) & 3;
+      node_and_list = (node_and_list & kAddress) | (std::uint64_t{list} << kAddressBits);
     }
   };
   static_assert(sizeof(Slot) == 16);
+  static constexpr unsigned kAddressBits = 60;
+  static constexpr std::uint64_t kAddress = (std::uint64_t{1} << kAddressBits) - 1;
 
   struct List {
     std::uint32_t newest = 0;
@@ -113,7 +119,8 @@ class NodeLists {
   static constexpr std::size_t kSpare = 64;
 
   std::uint32_t WeightAt(std::uint32_t number) const {
-    return slots_[number].node == nullptr ? 0 : WeightOf(*slots_[number].node);
+    const PolicyNode* node = slots_[number].node();
+    return node == nullptr ? 0 : WeightOf(*node);
   }
 
   void Link(unsigned list, std::uint32_t number) {
@@ -121,13 +128,13 @@ class NodeLists {
     Slot& slot = slots_[number];
     slot.set_list(list);
     if (entered.newest == 0) {
-      slot.newer = slot.older = number & kMostSlots;
+      slot.newer = slot.older = number;
     } else {
       Slot& newest = slots_[entered.newest];
       slot.newer = newest.newer;
-      slot.older = entered.newest & kMostSlots;
-      slots_[newest.newer].older = number & kMostSlots;
-      newest.newer = number & kMostSlots;
+      slot.older = entered.newest;
+      slots_[newest.newer].older = number;
+      newest.newer = number;
     }
     entered.newest = number;
     ++entered.size;
@@ -148,6 +155,7 @@ class NodeLists {
   }
 
   std::uint32_t NewSlot() {
+    if (spare_ != 0) return std::exchange(spare_, 0);
     const std::uint32_t free = lists_[kFree].newest;
     if (free != 0) {
       Unlink(free);
@@ -158,14 +166,18 @@ class NodeLists {
   }
 
   void FreeSlot(std::uint32_t number) {
-    slots_[number].node = nullptr;
-    Link(kFree, number);
+    slots_[number].set_node(nullptr);
+    if (const std::uint32_t before = std::exchange(spare_, number); before != 0) {
+      Link(kFree, before);
+    }
   }
 
   // Moves what lies in the last slot into a free one.
   void GiveUpLastSlot() {
     const auto last = static_cast<std::uint32_t>(slots_.size() - 1);
-    if (slots_[last].list() == kFree) {
+    if (last == spare_) {
+      spare_ = 0;
+    } else if (slots_[last].list() == kFree) {
       Unlink(last);
     } else {
       MoveSlot(last, NewSlot());
@@ -179,19 +191,18 @@ class NodeLists {
     moved = slots_[from];
     List& list = lists_[moved.list()];
     if (moved.newer == from) {  // alone in its list
-      moved.newer = moved.older = to & kMostSlots;
+      moved.newer = moved.older = to;
     } else {
-      slots_[moved.newer].older = to & kMostSlots;
-      slots_[moved.older].newer = to & kMostSlots;
+      slots_[moved.newer].older = to;
+      slots_[moved.older].newer = to;
     }
     if (list.newest == from) list.newest = to;
-    moved.node->position = to;
+    moved.node()->position = to;
   }
-
-  static constexpr std::uint32_t kMostSlots = (std::uint32_t{1} << 30) - 1;
 
   PageVector<Slot> slots_;
   std::array<List, kLists + 1> lists_;
+  std::uint32_t spare_ = 0;  // the slot freed last, in no list: the next node will take it
   std::size_t size_ = 0;
 };
 

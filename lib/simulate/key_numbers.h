@@ -19,7 +19,7 @@ class KeyNumbers {
     if (found != PositionIndex::kNone) return {found, false};
     const auto number = static_cast<std::uint32_t>(hashes_.size());
     hashes_.push_back(hash);
-    index_.Set(hash, number, *this);
+    index_.Add(hash, number, *this);
     return {number, true};
   }
 

@@ -93,6 +93,7 @@ std::vector<MissRatioCurve> SampledCurves(const SampledTrace& sample, SizeUnit u
     for (std::size_t size = 0; size + 1 < sizes.size(); ++size) {
       const std::uint64_t misses = distances.Misses(Scaled(sizes[size], sample.rate));
       curves[policy].miss_ratios[size] = sample.MissRatio(misses);
+      curves[policy].byte_miss_ratios[size] = curves[policy].miss_ratios[size];  // no sizes
     }
   };
   InParallel(threads, policies.size() * sizes.size(), [&](std::size_t i) {
@@ -236,8 +237,9 @@ bool NeedsAnchors(const std::optional<PolicySpec>& policy) {
 
 // The first size, and others in equal steps.
 std::vector<std::size_t> AnchorIndices(std::size_t sizes, std::size_t count) {
+  const std::size_t most = std::min(count, sizes);
   std::vector<std::size_t> indices;
-  for (std::size_t i = 0; i < std::min(count, sizes); ++i) indices.push_back(i * sizes / count);
+  for (std::size_t i = 0; i < most; ++i) indices.push_back(i * sizes / most);
   return indices;
 }
 
@@ -266,7 +268,9 @@ Result<EstimatedCurves> EstimateCurves(const std::string& path, const SampledTra
     if (!NeedsAnchors(policies[i])) continue;
     std::vector<CurveAnchor> known;
     for (const std::size_t index : at) known.push_back({index, (next++)->counts});
-    estimated.likely_errors[i] = CorrectCurve(estimated.curves[i], known, converges);
+    const double left = CorrectCurve(estimated.curves[i], known, converges);
+    // One correction has no neighbour that tells how good it is.
+    if (known.size() > 1 || converges) estimated.likely_errors[i] = left;
   }
   return estimated;
 }

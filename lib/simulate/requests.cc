@@ -15,7 +15,7 @@ Result<RequestReader> RequestReader::Open(const std::string& path, const TraceOp
                                           const ObjectSizes& sizes) {
   auto reader = TraceReader::Open(path, options);
   if (!reader) return std::unexpected(reader.error());
-  return RequestReader(std::move(*reader), path, sizes);
+  return RequestReader(std::move(*reader), options.name.empty() ? path : options.name, sizes);
 }
 
 Result<void> RequestReader::Next(std::vector<SimulatedRequest>& batch) {

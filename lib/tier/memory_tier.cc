@@ -54,12 +54,13 @@ std::unique_ptr<Ordering> MemoryTier::NewOrdering(const PolicySpec& policy) cons
 
 // Entries.
 
-Entry* MemoryTier::NewEntry(std::string_view key, std::string_view value, bool absent) {
+Entry* MemoryTier::NewEntry(HashedKey hashed, std::string_view value, bool absent) {
+  const std::string_view key = hashed.key;
   if (key.size() > Entry::kMostKeyBytes || value.size() > Entry::kMostValueBytes) return nullptr;
   const std::size_t size = Entry::Footprint(key.size(), value.size(), options_.alignment);
   void* memory = nullptr;
   try {
-    memory = AllocateWithRoom(size);
+    memory = AllocateWithRoom(size, ShardOf(hashed.hash));
   } catch (const std::bad_alloc&) {
     return nullptr;  // none for the lists of who leaves
   }
@@ -68,15 +69,15 @@ Entry* MemoryTier::NewEntry(std::string_view key, std::string_view value, bool a
   return Entry::Construct(memory, key, value, static_cast<std::uint8_t>(flags));
 }
 
-void* MemoryTier::AllocateWithRoom(std::size_t size) {
+void* MemoryTier::AllocateWithRoom(std::size_t size, Shard& shard) {
   const std::size_t charge = slabs_.ChargeFor(size);
   if (charge > slabs_.limit()) return nullptr;
   CollectIfDue();
   // Tables, order or history have grown: slabs must go, and sparse ones come of evicting more than
   // goes in.
-  if (slabs_.OverLimit()) MakeRoom(charge);
+  if (slabs_.OverLimit()) MakeRoom(charge, shard);
   void* memory = slabs_.Allocate(size);
-  while (memory == nullptr && !slabs_.HasRoomFor(size) && MakeRoom(charge)) {
+  while (memory == nullptr && !slabs_.HasRoomFor(size) && MakeRoom(charge, shard)) {
     memory = slabs_.Allocate(size);
   }
   return memory;
@@ -241,28 +242,32 @@ void MemoryTier::CollectIfDue() {
   if (retired_bytes_.load(std::memory_order_relaxed) > kCollectAbove) Collect();
 }
 
-bool MemoryTier::MakeRoom(std::size_t charge) {
+bool MemoryTier::MakeRoom(std::size_t charge, Shard& shard) {
   if (EmptySparseSlabs(1, false)) return true;
   // Readers that do not leave (a thread that lost its processor) are no reason to evict ever more.
   const std::uint64_t most_retired =
       charge + std::max<std::uint64_t>(kCollectAbove, slabs_.limit() / 64);
-  const bool evicted =
-      retired_bytes_.load(std::memory_order_relaxed) < most_retired && EvictBatch(charge) > 0;
+  const bool evicted = retired_bytes_.load(std::memory_order_relaxed) < most_retired &&
+                       EvictBatch(charge, shard) > 0;
   return Collect() || evicted;
 }
 
 // Evicts from one shard: the bytes wanted, and where entries are small a few more, so that finding
 // out about readers is paid for once in many evictions.
-std::size_t MemoryTier::EvictBatch(std::size_t charge) {
-  constexpr std::size_t kBatch = 32;
-  Shard* shard = PickShard();
+std::size_t MemoryTier::EvictBatch(std::size_t charge, Shard& wanted) {
+  // Of a small shard only a small part, or what is hot in it would leave with what is not.
+  constexpr std::size_t kMostBatch = 32;
+  constexpr std::size_t kMostOfShard = 32;
+  Shard* shard = ShardToEvictFrom(wanted);
   if (shard == nullptr) return 0;
-  const std::uint64_t spare = slabs_.limit() / 512;
+  const std::uint64_t spare = shard->bytes() * shards() / 512;
   std::array<Entry*, Shard::kMostEvicted> victims;
   std::size_t count = 0;
   {
     const std::lock_guard lock(shard->mutex());
-    count = shard->Evict(std::span(victims).first(charge > spare ? victims.size() : kBatch),
+    const std::size_t batch =
+        std::clamp<std::size_t>(shard->entries() / kMostOfShard, 1, kMostBatch);
+    count = shard->Evict(std::span(victims).first(charge > spare ? victims.size() : batch),
                          std::max<std::uint64_t>(charge, spare));
     ReportOverhead(*shard);
   }
@@ -271,12 +276,17 @@ std::size_t MemoryTier::EvictBatch(std::size_t charge) {
 }
 
 // The larger of two, which keeps shards about equal; null when all are empty.
-Shard* MemoryTier::PickShard() {
-  const std::uint64_t turn = rotor_.fetch_add(1, std::memory_order_relaxed);
-  Shard& one = shards_[turn % shards()];
-  Shard& other = shards_[(turn * 0x9E3779B97F4A7C15) >> 32 & (shards() - 1)];
-  Shard& larger = one.bytes() >= other.bytes() ? one : other;
-  if (larger.bytes() > 0) return &larger;
+Shard& MemoryTier::NextShard() {
+  return shards_[rotor_.fetch_add(1, std::memory_order_relaxed) % shards()];
+}
+
+// The shard that grows gives way, so that each is a cache of its own, of a steady size; but one
+// that is clearly smaller than another, chosen by turns, takes from that.
+Shard* MemoryTier::ShardToEvictFrom(Shard& shard) {
+  Shard& other = NextShard();
+  const bool smaller = shard.bytes() + shard.bytes() / 16 < other.bytes();
+  Shard& chosen = smaller ? other : shard;
+  if (chosen.bytes() > 0) return &chosen;
   for (std::size_t i = 0; i < shards(); ++i) {
     if (shards_[i].bytes() > 0) return &shards_[i];
   }
@@ -357,7 +367,7 @@ void MemoryTier::SetCapacity(std::uint64_t bytes) {
     if (EmptySparseSlabs(kSlabsAtOnce, true)) continue;
     bool evicted = false;
     for (std::size_t i = 0; i < kSlabsAtOnce; ++i) {
-      if (EvictBatch(SlabAllocator::kSlabBytes) == 0) break;
+      if (EvictBatch(SlabAllocator::kSlabBytes, NextShard()) == 0) break;
       evicted = true;
       if (!slabs_.OverLimit(retired_bytes_.load(std::memory_order_relaxed))) break;
     }

@@ -91,7 +91,7 @@ class MemoryTier {
 
   // A new entry with one reference, the caller's; null when the tier has no room for it. May evict,
   // so no shard's lock may be held.
-  Entry* NewEntry(std::string_view key, std::string_view value, bool absent);
+  Entry* NewEntry(HashedKey key, std::string_view value, bool absent);
   // The same outside the tier, without a key, for values that are served and not cached.
   // Throws std::bad_alloc.
   Entry* NewLooseEntry(std::string_view value) const;
@@ -152,10 +152,12 @@ class MemoryTier {
   void SwitchPolicy(const PolicySpec& policy);
   void FitTables();
 
-  void* AllocateWithRoom(std::size_t size);
-  bool MakeRoom(std::size_t charge);
-  std::size_t EvictBatch(std::size_t charge);
-  Shard* PickShard();
+  // For something that goes into `shard`, which gives up its own entries for it first.
+  void* AllocateWithRoom(std::size_t size, Shard& shard);
+  bool MakeRoom(std::size_t charge, Shard& shard);
+  std::size_t EvictBatch(std::size_t charge, Shard& shard);
+  Shard& NextShard();
+  Shard* ShardToEvictFrom(Shard& shard);
   bool EmptySparseSlabs(std::size_t most, bool wait);
   void Move(Entry& entry);
 

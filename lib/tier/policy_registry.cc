@@ -31,6 +31,11 @@ std::unique_ptr<Policy> MakePlain(const PolicyContext& context, const std::vecto
   return std::make_unique<P>(context);
 }
 
+std::unique_ptr<Policy> MakeLru(const PolicyContext& context, const std::vector<double>&) {
+  if (context.exact && context.one_thread) return std::make_unique<LruInList>(context);
+  return std::make_unique<Lru>(context);
+}
+
 std::unique_ptr<Policy> MakeClock(const PolicyContext& context, const std::vector<double>& values) {
   return std::make_unique<Clock>(context, static_cast<unsigned>(values[0]));
 }
@@ -75,7 +80,7 @@ std::vector<PolicyInfo> BuiltIn() {
       {.name = "lru",
        .help = "the least recently used entry leaves",
        .parameters = {},
-       .make = MakePlain<Lru>},
+       .make = MakeLru},
       {.name = "lfu",
        .help = "the least often used entry leaves; of equals, the least recently used",
        .parameters = {},
@@ -129,8 +134,7 @@ std::vector<PolicyInfo> BuiltIn() {
 std::vector<PolicyInfo> DividingPolicies() {
   return {
       {.name = "s3-fifo",
-       .help =
-           "a small queue on probation, a main one, a memory of evicted keys (Yang et al. 2023)",
+       .help = "small queue on probation, main one, memory of evicted keys (Yang et al. 2023)",
        .parameters = {Share("small", 0.1, "of the capacity that new entries may take"),
                       {.name = "ghost",
                        .value = 0.9,
@@ -162,7 +166,7 @@ std::vector<PolicyInfo> DividingPolicies() {
        .touch_needs_lock = true,
        .make = MakeSlru},
       {.name = "2q",
-       .help = "a queue on probation, lru for keys that came back after it (Johnson, Shasha 1994)",
+       .help = "queue on probation, lru for keys that came back after it (Johnson, Shasha 1994)",
        .parameters = {Share("kin", 0.25, "of the capacity that new entries may take"),
                       {.name = "kout",
                        .value = 0.5,
@@ -172,7 +176,7 @@ std::vector<PolicyInfo> DividingPolicies() {
        .touch_needs_lock = true,
        .make = MakeTwoQ},
       {.name = "arc",
-       .help = "keys seen once and keys seen again, shared out by hindsight (Megiddo, Modha 2003)",
+       .help = "keys seen once and keys seen again, shared by hindsight (Megiddo, Modha 2003)",
        .parameters = {},
        .touch_needs_lock = true,
        .make = MakePlain<Arc>},
@@ -193,8 +197,7 @@ std::vector<PolicyInfo> FilteringPolicies() {
        .touch_needs_lock = true,
        .make = MakeLirs},
       {.name = "w-tinylfu",
-       .help = "a window, and a main part for what a sketch of all uses ranks higher than what is "
-               "there (Einziger et al. 2017)",
+       .help = "window, main part for what a sketch of uses ranks higher (Einziger et al. 2017)",
        .parameters = {Share("window", 0.01, "of the capacity for new entries, at first"),
                       Share("protected", 0.8, "of the main part for entries that were hit there"),
                       {.name = "adaptive",

@@ -92,7 +92,7 @@ def main():
         directory = pathlib.Path(scratch)
         (directory / "build").mkdir()
         (directory / "build/release").symlink_to(build)
-        for name in ("apps", "tests"):
+        for name in ("apps", "data", "tests"):
             (directory / name).symlink_to(source / name)
         environment = {**os.environ, "HOME": scratch, "CXX": cxx, "LC_ALL": "C.UTF-8",
                        "PATH": f"{build}/apps/kvtool:{os.environ['PATH']}"}

@@ -9,8 +9,8 @@ import harness
 SOURCES = os.path.join(harness.PROJECT, "apps", "kvtool")
 MAN_PAGE = os.path.join(SOURCES, "kvtool.1")
 COMMANDS = ["put", "get", "delete", "has", "scan", "load", "dump", "stats", "shell", "replay",
-            "trace", "simulate"]
-TRACE_COMMANDS = ["info", "convert"]
+            "trace", "simulate", "curve", "advise"]
+TRACE_COMMANDS = ["info", "convert", "record"]
 CALLS = [[name] for name in COMMANDS] + [["trace", name] for name in TRACE_COMMANDS]
 
 
@@ -42,7 +42,8 @@ class Help(DocumentationCase):
         self.assertIn("Examples:\n  kvtool --db", text)
         for call in CALLS:
             self.assertRegex(self.help(*call),
-                             r"Examples?:\n  (if |printf .*)?kvtool (--db|trace \w+|simulate) ")
+                             r"Examples?:\n  (if |printf .*)?kvtool "
+                             r"(--db|trace \w+|simulate|curve|advise) ")
 
     def test_no_line_is_wider_than_100_columns(self):
         for call in [[]] + CALLS:
@@ -109,19 +110,33 @@ class Completion(DocumentationCase):
         self.assertEqual(self.complete("trace", "info", "t"), ["trace.csv"])
         self.assertEqual(self.complete("trace", "convert", "t"), ["trace.csv"])
         self.assertEqual(self.complete("trace", "convert", "--t"), ["--to"])
+        self.assertEqual(self.complete("trace", "record", "t"), ["trace.csv"])
+        self.assertEqual(self.complete("trace", "record", "--sample", "t"), [])
+        self.assertEqual(self.complete("replay", "trace.csv", "--record", "t"), ["trace.csv"])
+        self.assertEqual(self.complete("replay", "--record-sample", "t"), [])
         self.assertEqual(self.complete("trace", "info", "--skip"), ["--skip-bad"])
         self.assertEqual(self.complete("simulate", "t"), ["trace.csv"])
-        for call in (["replay"], ["trace", "info"], ["trace", "convert"], ["simulate"]):
+        self.assertEqual(self.complete("curve", "t"), ["trace.csv"])
+        self.assertEqual(self.complete("advise", "t"), ["trace.csv"])
+        for call in (["replay"], ["trace", "info"], ["trace", "convert"], ["simulate"], ["curve"],
+                     ["advise"]):
             self.assertEqual(self.complete(*call, "--format", ""), sorted(self.trace_formats()))
         self.assertEqual(self.complete("trace", "convert", "--to", "t"), ["text"])
 
     def test_simulations(self):
-        self.assertEqual(self.complete("simulate", "--policy", ""),
-                         sorted(self.policies() + ["all", "opt"]))
-        self.assertEqual(self.complete("simulate", "--unit", ""), ["bytes", "objects"])
+        for command in ("simulate", "curve"):
+            self.assertEqual(self.complete(command, "--policy", ""),
+                             sorted(self.policies() + ["all", "opt"]))
+            self.assertEqual(self.complete(command, "--unit", ""), ["bytes", "objects"])
+        self.assertEqual(self.complete("advise", "--policy", ""), sorted(self.policies() + ["all"]))
+        self.assertEqual(self.complete("curve", "--a"), ["--anchors"])
+        self.assertEqual(self.complete("curve", "--to", "t"), [])
+        self.assertEqual(self.complete("curve", "--samples", "t"), [])
+        self.assertEqual(self.complete("advise", "--max", "t"), [])
         self.assertEqual(self.complete("simulate", "--sizes", ""), [])
         self.write("old.svg", b"")
         self.assertEqual(self.complete("simulate", "t.txt", "--plot", "o"), ["old.svg"])
+        self.assertEqual(self.complete("curve", "t.txt", "--report", "o"), ["old.svg"])
 
 
 if __name__ == "__main__":

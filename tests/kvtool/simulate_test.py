@@ -100,6 +100,22 @@ class Figures(SimulateCase):
         self.assertEqual([(row["trace"], row["misses"]) for row in rows],
                          [(self.trace, 5), (packed, 5), ("-", 5)])
 
+    def test_the_policy_may_stand_before_the_command(self):
+        rows = self.json("--policy", "fifo,opt", "simulate", self.trace, "--sizes", "2")["results"]
+        self.assertEqual([row["policy"] for row in rows], ["fifo", "opt"])
+        rows = self.json("--policy", "fifo", "simulate", self.trace, "--sizes", "2", "--policy",
+                         "lru")["results"]
+        self.assertEqual([row["policy"] for row in rows], ["lru"])
+        done = self.run_bare("--policy", "mru", "simulate", self.trace)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no policy 'mru'", self.one_complaint(done))
+
+    def test_a_name_that_is_not_utf8(self):
+        odd = self.write(b"\xff.txt".decode("utf-8", "surrogateescape"), SMALL)
+        for row in self.results(odd, "--policy", "lru", "--sizes", "2"):
+            self.assertTrue(row["trace"].endswith("\ufffd.txt"))
+            self.assertEqual(row["misses"], 5)
+
     def test_tables(self):
         out = self.output("simulate", self.trace, "--policy", "lru,fifo,opt", "--sizes", "2,100%")
         self.assertEqual(out.decode().splitlines(), [
@@ -152,7 +168,10 @@ class Refusals(SimulateCase):
         missing = self.path("missing.txt")
         self.assertIn(missing, self.failure(3, "simulate", missing))
         self.assertIn(missing, self.failure(3, "simulate", missing, "--json"))
-        self.assertIn("no size", self.failure(3, "simulate", self.trace, "--sizes", "1KiB"))
+        message = self.failure(3, "simulate", self.trace, "--sizes", "1KiB")
+        self.assertIn(self.trace + ":1: no size", message)
+        message = self.failure(3, "simulate", "-", "--sizes", "1KiB", stdin=SMALL)
+        self.assertIn("standard input:1: no size", message)
 
     def test_malformed_lines(self):
         bad = self.write("bad.txt", b"a\n\nb,many,words\na\n" + b"c,99999999999999999999999\n")

@@ -1,4 +1,4 @@
-// Options: how a cache is opened.
+// Options: how a cache is opened, and how it records.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@ struct Options {
   std::string policy = "lru";
 
   // Parts of the tier with a lock each, fixed while open; a power of two up to 1024.
-  // 0: four for each processor.
+  // 0: four for each processor, but one for a MiB of capacity, or 1024 entries, at most.
   std::uint32_t shards = 0;
 
   // Remember in the tier also that the store does not have a key.
@@ -44,6 +44,27 @@ struct Options {
   bool exact_policy = false;
 
   // The first thing wrong with these options, or nothing. Cache::Open calls it.
+  Result<void> Validate() const;
+};
+
+// How lookups are recorded (Cache::StartRecording).
+struct RecordOptions {
+  // File to write, compressed if its name ends in ".gz" or ".zst".
+  std::string path = {};
+
+  // Share of the keys whose lookups are recorded, above 0 and up to 1. A key's lookups are recorded
+  // all or none, by its hash. Of such a trace a cache of `sample` times the size has about the hit
+  // ratio that the whole one has of all lookups. The file does not say it: its name may.
+  double sample = 0.01;
+
+  // Replace the file if it exists.
+  bool replace = false;
+
+  // When 4 MiB are still to be written: lookups to be recorded wait. Otherwise the recording ends
+  // with an error, so that a slow disk slows nobody down.
+  bool wait = false;
+
+  // The first thing wrong with these options, or nothing. Cache::StartRecording calls it.
   Result<void> Validate() const;
 };
 

@@ -33,6 +33,9 @@ struct PolicyContext {
   // for one thread, as the simulator and the equality tests run. Otherwise (the memory tier):
   // the clock ticks by insertions, marks within a tick are skipped, repairs are bounded.
   bool exact = false;
+
+  // No two calls ever overlap, as in the simulator: a hit may move lists and needs no lock.
+  bool one_thread = false;
 };
 
 // One instance a shard. Orders nodes; owns none of them, and knows no keys, values or locks.

@@ -48,6 +48,16 @@ struct ShardStats {
   friend bool operator==(const ShardStats&, const ShardStats&) = default;
 };
 
+// Of the recording that goes on, or of the last one (Cache::StartRecording).
+struct RecordingStats {
+  bool active = false;
+  std::string path;  // empty before the first recording
+  double sample = 0;
+  std::uint64_t requests = 0;  // recorded
+  std::uint64_t bytes = 0;     // of the file so far, as compressed
+  std::string error;           // what ended it before it was stopped; empty if nothing did
+};
+
 // A snapshot of a cache. Not atomic: counters are read one by one while others go on counting.
 struct Stats {
   ShardStats total;
@@ -60,6 +70,7 @@ struct Stats {
   std::uint64_t pinned_bytes = 0;  // of entries that left, still held by Values; outside capacity
   LatencyHistogram load_latency;   // store reads, one a Get or MultiGet
   LatencyHistogram write_latency;  // store writes
+  RecordingStats recording;
 
   // hits / (hits + misses); 0 before the first lookup.
   double hit_ratio() const;

@@ -1,4 +1,4 @@
-#include "simulate/compressor.h"
+#include "base/compressor.h"
 
 #define ZLIB_CONST  // it only reads what next_in points to
 #include <zlib.h>

@@ -1,49 +1,50 @@
-#include "simulate/simulated_cache.h"
+#include "simulate/simulated_shard.h"
 
 namespace kvcache {
 
-SimulatedCache::SimulatedCache(const MakePolicy& make, std::uint64_t capacity)
-    : capacity_(capacity) {
+SimulatedShard::SimulatedShard(const MakePolicy& make, bool exact) {
   PolicyContext context;
-  context.exact = true;
+  context.exact = exact;
+  context.one_thread = true;
   context.hash = [](const PolicyNode& node) { return Of(node).hash; };
   policy_ = make(context);
-  policy_->SetCapacity(capacity);
 }
 
-SimulatedCache::Object& SimulatedCache::Of(const PolicyNode& node) {
+SimulatedShard::Object& SimulatedShard::Of(const PolicyNode& node) {
   const char* address = reinterpret_cast<const char*>(&node) - offsetof(Object, node);
   return *reinterpret_cast<Object*>(const_cast<char*>(address));
 }
 
-bool SimulatedCache::Request(std::uint64_t hash, std::uint32_t size) {
+bool SimulatedShard::Hit(std::uint64_t hash) {
   const std::uint32_t found = index_.Find(hash, *this);
-  if (found != PositionIndex::kNone) {
-    policy_->Touch(At(found).node);
-    return true;
-  }
-  if (size > capacity_) return false;
+  if (found == PositionIndex::kNone) return false;
+  policy_->Touch(At(found).node);
+  return true;
+}
+
+std::uint32_t SimulatedShard::Admit(std::uint64_t hash, std::uint32_t size) {
   const std::uint32_t number = NewObject();
   Object& object = At(number);
   object.hash = hash;
   object.size = size;
   policy_->Admit(object.node, hash, size);
-  while (used_ + size > capacity_) EvictOne();
+  return number;
+}
+
+void SimulatedShard::Insert(std::uint32_t number) {
+  Object& object = At(number);
   policy_->Insert(object.node);
-  index_.Set(hash, number, *this);
-  used_ += size;
-  return false;
+  index_.Add(object.hash, number, *this);
+  used_ += object.size;
 }
 
-void SimulatedCache::EvictOne() {
+void SimulatedShard::Evict() {
   Object& victim = Of(*policy_->Evict());
-  const std::uint32_t number = index_.Find(victim.hash, *this);
-  index_.Erase(victim.hash, number, *this);
   used_ -= victim.size;
-  free_.push_back(number);
+  free_.push_back(index_.Take(victim.hash, *this));
 }
 
-std::uint32_t SimulatedCache::NewObject() {
+std::uint32_t SimulatedShard::NewObject() {
   if (!free_.empty()) {
     const std::uint32_t number = free_.back();
     free_.pop_back();
@@ -53,7 +54,7 @@ std::uint32_t SimulatedCache::NewObject() {
   return made_++;
 }
 
-std::size_t SimulatedCache::MemoryBytes() const {
+std::size_t SimulatedShard::MemoryBytes() const {
   return chunks_.size() * kChunk * sizeof(Object) + free_.capacity() * sizeof(free_[0]) +
          index_.MemoryBytes() + policy_->MemoryBytes();
 }

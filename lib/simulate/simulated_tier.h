@@ -1,0 +1,100 @@
+// The memory tier in small: what its shards and its evictions in batches do to hits and misses.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "simulate/simulated_shard.h"
+
+namespace kvcache {
+
+// Keeps to the tier's rules (lib/tier/memory_tier.cc): marks by ticks and bounded repairs, room
+// made before a new entry is admitted, by the shard that grows, a few entries at a time. Policies
+// in whose order new entries are soon the victims (lfu, sieve, lru-k) miss less so than one cache
+// in exact order: until a shard is asked for the next victims, new entries have time to be hit.
+//
+// Not thread-safe.
+class SimulatedTier {
+ public:
+  // `shards`: a power of two. As in SimulatedCache otherwise.
+  SimulatedTier(const SimulatedShard::MakePolicy& make, std::uint64_t capacity, std::size_t shards)
+      : capacity_(capacity) {
+    for (std::size_t i = 0; i < shards; ++i) {
+      shards_.push_back(std::make_unique<SimulatedShard>(make, false));
+      shards_.back()->policy().SetCapacity(capacity / shards);
+    }
+  }
+
+  bool Request(std::uint64_t hash, std::uint32_t size) {
+    SimulatedShard& shard = ShardOf(hash);
+    if (shard.Hit(hash)) {
+      if (++hits_ % kHitsPerRepair == 0) shard.policy().Repair(kHitsPerRepair);
+      return true;
+    }
+    if (size > capacity_) return false;
+    while (used_ + size > capacity_) EvictBatch(shard, size);
+    shard.Insert(shard.Admit(hash, size));
+    used_ += size;
+    return false;
+  }
+  void Prefetch(std::uint64_t hash) const { ShardOf(hash).Prefetch(hash); }
+
+  std::size_t objects() const {
+    return Sum([](const SimulatedShard& shard) { return shard.objects(); });
+  }
+  std::uint64_t used() const { return used_; }
+  std::size_t MemoryBytes() const {
+    return Sum([](const SimulatedShard& shard) { return shard.MemoryBytes(); });
+  }
+  std::size_t PolicyBytes() const {
+    return Sum([](const SimulatedShard& shard) { return shard.PolicyBytes(); });
+  }
+
+ private:
+  static constexpr std::uint32_t kHitsPerRepair = 32;
+  static constexpr std::size_t kMostBatch = 32;
+  static constexpr std::size_t kMostOfShard = 32;
+  static constexpr std::uint64_t kSpare = 512;  // of the capacity, that a batch frees at most
+
+  SimulatedShard& ShardOf(std::uint64_t hash) const {
+    return *shards_[hash & (shards_.size() - 1)];
+  }
+  template <class Of>
+  std::size_t Sum(Of&& of) const {
+    std::size_t sum = 0;
+    for (const auto& shard : shards_) sum += of(*shard);
+    return sum;
+  }
+
+  void EvictBatch(SimulatedShard& wanted, std::uint64_t size) {
+    SimulatedShard& shard = ShardToEvictFrom(wanted);
+    shard.policy().SetCapacity(shard.used());
+    const std::size_t batch =
+        std::clamp<std::size_t>(shard.objects() / kMostOfShard, 1, kMostBatch);
+    const std::uint64_t before = shard.used();
+    for (std::size_t i = 0; i < batch && shard.objects() > 0; ++i) {
+      const std::uint64_t evicted = before - shard.used();
+      if (evicted >= size && evicted * kSpare >= capacity_) break;
+      shard.Evict();
+    }
+    used_ -= before - shard.used();
+  }
+
+  SimulatedShard& ShardToEvictFrom(SimulatedShard& shard) {
+    SimulatedShard& other = *shards_[turn_++ % shards_.size()];
+    if (shard.used() + shard.used() / 16 < other.used()) return other;
+    if (shard.used() > 0) return shard;
+    return **std::ranges::find_if(shards_, [](const auto& one) { return one->used() > 0; });
+  }
+
+  const std::uint64_t capacity_;
+  std::uint64_t used_ = 0;
+  std::uint64_t hits_ = 0;
+  std::uint64_t turn_ = 0;
+  std::vector<std::unique_ptr<SimulatedShard>> shards_;
+};
+
+}  // namespace kvcache

@@ -1,0 +1,115 @@
+"""What kvtool records: replay --record, trace record, and the shell's record."""
+
+import gzip
+import json
+import os
+import random
+
+import harness
+
+
+class Recording(harness.TestCase):
+    def setUp(self):
+        super().setUp()
+        seed = 19920601
+        print("seed", seed)
+        source = random.Random(seed)
+        sizes = {f"key{i}": source.randrange(1, 3000) for i in range(300)}
+        self.lines = [f"{key},{sizes[key]}\n".encode()
+                      for key in source.choices(list(sizes), k=5000)]
+        self.trace = b"".join(self.lines)
+        self.write("trace", self.trace)
+
+    def info(self, trace):
+        return json.loads(self.output("trace", "info", "--json", trace))["traces"][0]
+
+
+class Replay(Recording):
+    def test_what_one_thread_replays_is_recorded_request_for_request(self):
+        result = self.json("replay", "trace", "--record", "out", "--capacity", "100entries")
+        self.assertEqual(self.read("out"), self.trace)
+        self.assertEqual(result["recording"], {
+            "active": False, "path": "out", "sample": 1.0, "requests": 5000,
+            "bytes": len(self.trace), "error": None})
+        text = self.output("replay", "trace", "--record", "out.gz").decode()
+        self.assertRegex(text, r"(?m)^recorded +5,000 requests, [\d.]+ KiB$")
+        self.assertEqual(gzip.decompress(self.read("out.gz")), self.trace)
+        self.output("replay", "trace", "--record", "out.zst")
+        self.assertEqual(self.info("out.zst")["requests"], 5000)
+        self.assertIsNone(self.json("replay", "trace")["recording"])
+
+    def test_threads_record_all(self):
+        self.output("replay", "trace", "--threads", "4", "--record", "out")
+        self.assertEqual(sorted(self.read("out").splitlines(True)), sorted(self.lines))
+
+    def test_a_sample_has_all_requests_of_its_keys(self):
+        self.output("replay", "trace", "--record", "out", "--record-sample", "0.3")
+        recorded = self.read("out").splitlines(True)
+        keys = set(recorded)
+        self.assertEqual(recorded, [line for line in self.lines if line in keys])
+        self.assertTrue(30 < len(keys) < 200, len(keys))
+
+    def test_failures(self):
+        self.write("old", b"mine")
+        self.assertIn("old exists; replace it with --force",
+                      self.failure(2, "replay", "trace", "--record", "old"))
+        self.assertEqual(self.read("old"), b"mine")
+        self.output("replay", "trace", "--record", "old", "--force")
+        self.assertEqual(self.read("old"), self.trace)
+        self.assertIn("above 0 and up to 1", self.failure(
+            2, "replay", "trace", "--record", "new", "--record-sample", "2"))
+        self.assertIn("cannot write none/new",
+                      self.failure(3, "replay", "trace", "--record", "none/new"))
+        if os.path.exists("/dev/full"):
+            self.assertIn("No space left",
+                          self.failure(3, "replay", "trace", "--record", "/dev/full"))
+
+
+class TraceRecord(Recording):
+    def test_keys_become_a_trace_with_sizes(self):
+        self.output("put", "a", "12345")
+        self.output("put", "b", "1")
+        text = self.output("trace", "record", "-", "out", stdin=b"a\nb\nc\na\n")
+        self.assertEqual(
+            text, b"looked up 4 requests, 1 of absent keys; recorded 4 requests, 16 B\n")
+        self.assertEqual(self.read("out"), b"a,5\nb,1\nc,1\na,5\n")
+        self.assertEqual(self.json("trace", "record", "out", "again", "--read-only"), {
+            "requests": 4, "absent": 1, "recorded": 4, "bytes_written": 16,
+            "other_operations": 0, "bad_lines": 0})
+        self.assertEqual(self.read("again"), self.read("out"))
+
+    def test_failures(self):
+        self.assertIn("no database", self.failure(3, "trace", "record", "trace", "out"))
+        self.output("put", "a", "1")
+        self.assertIn("standard output", self.failure(2, "trace", "record", "trace", "-"))
+        self.assertIn("trace exists", self.failure(2, "trace", "record", "-", "trace"))
+        self.assertIn("standard input:2: ",
+                      self.failure(3, "trace", "record", "-", "out", stdin=b"a\n,\n"))
+        self.assertEqual(self.read("out"), b"a,1\n")
+
+
+class Shell(Recording):
+    def test_record_and_off(self):
+        script = (b"put k value\nrecord\nget k\nrecord out\nget k\nhas k\nrecord\nget none\n"
+                  b"record off\nget k\nrecord off\n")
+        done = self.run_status(2, "shell", stdin=script)
+        self.assertEqual(done.stdout.decode().splitlines(), [
+            "nothing is being recorded", "value", "recording into out: 0 requests", "value",
+            "yes", "recording into out: 1 request", "recorded into out: 2 requests, 11 B",
+            "value"])
+        self.assertIn(b"line 11: nothing is being recorded", done.stderr)
+        self.assertEqual(self.read("out"), b"k,5\nnone,1\n")
+
+    def test_the_end_of_the_shell_ends_it(self):
+        self.run_status(1, "shell", stdin=b"record out.gz\nget a\nget b\n")
+        self.assertEqual(gzip.decompress(self.read("out.gz")), b"a,1\nb,1\n")
+        if os.path.exists("/dev/full"):
+            self.output("put", "a", "1")
+            done = self.run_status(3, "shell", stdin=b"record /dev/full\nget a\n")
+            self.assertIn("No space left", self.one_complaint(done))
+        answer = self.json("shell", stdin=b"record out --force --sample 0.5\n")
+        self.assertEqual(answer["recording"]["sample"], 0.5)
+
+
+if __name__ == "__main__":
+    harness.main()
