@@ -1,6 +1,7 @@
 // Requests a second that the simulator takes, by one thread, reading and unpacking of the trace
 // included: simulate/POLICY/TRACE/PERCENT, of the trace's unique keys in objects of size 1; and
-// read/TRACE, the reading alone. The traces are those of ../shared/traces, $KVCACHE_SHARED/traces.
+// read/TRACE, the reading alone. The traces: sql_pages of data/, and, where they are, two of
+// ../shared/traces ($KVCACHE_SHARED/traces).
 #include "simulate/simulation.h"
 
 #include <benchmark/benchmark.h>
@@ -25,8 +26,11 @@ using kvcache::PolicySpec;
 using kvcache::SimulatedCase;
 
 std::string TracePath(const std::string& trace) {
+  const std::filesystem::path source = KVCACHE_SOURCE_DIR;
+  const std::filesystem::path own = source / "data" / (trace + ".txt.zst");
+  if (std::filesystem::exists(own)) return own;
   const char* shared = std::getenv("KVCACHE_SHARED");
-  const std::filesystem::path folder = shared != nullptr ? shared : "../shared";
+  const std::filesystem::path folder = shared != nullptr ? shared : source / ".." / "shared";
   return folder / "traces" / (trace + ".txt.zst");
 }
 
@@ -79,7 +83,8 @@ void Add(const Sizes&) {
     policies.emplace_back(info.name, *kvcache::ParsePolicy(info.name));
   }
   policies.emplace_back("opt", std::nullopt);
-  for (const std::string trace : {"oltp", "w106"}) {
+  for (const std::string trace : {"sql_pages", "oltp", "w106"}) {
+    if (!std::filesystem::exists(TracePath(trace))) continue;
     benchmark::RegisterBenchmark(("read/" + trace).c_str(), Read, trace)
         ->Unit(benchmark::kMillisecond);
     for (const auto& [name, policy] : policies) {

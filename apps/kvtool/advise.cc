@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -257,7 +258,7 @@ std::string ToJsonText(const AdviseArguments& arguments, const Findings& finding
 }
 
 Outcome<ExitStatus> RunAdvise(Session& session, const AdviseArguments& arguments) {
-  if (!(arguments.target > 0 && arguments.target < 1)) {
+  if (std::isnan(arguments.target) || arguments.target <= 0 || arguments.target >= 1) {
     return WrongCall("--target-hit is a ratio between 0 and 1, such as 0.9");
   }
   std::optional<double> most;

@@ -44,8 +44,11 @@ struct Plan {
 };
 
 Outcome<Plan> MakePlan(const SimulateArguments& arguments) {
-  if (arguments.shards != 0 && !std::has_single_bit(arguments.shards)) {
-    return WrongCall(fmt::format("--shards {}: use a power of two", arguments.shards));
+  constexpr std::size_t kMostShards = 1024;
+  if (arguments.shards > kMostShards ||
+      (arguments.shards != 0 && !std::has_single_bit(arguments.shards))) {
+    return WrongCall(
+        fmt::format("--shards {}: use a power of two up to {}", arguments.shards, kMostShards));
   }
   auto policies = ParsePolicies(arguments.policies);
   if (!policies) return std::unexpected(policies.error());
@@ -180,16 +183,20 @@ void AddSimulate(CLI::App& app, Action& action) {
           "--shards", arguments->shards,
           "As a tier with so many shards, a power of two\n(default: one cache in exact order)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(WholeNumber(1));
   AddTraceFlags(*command, arguments->trace);
   AddThreads(*command, arguments->threads);
   AddPictureFlags(*command, arguments->pictures);
   SetExamples(
       *command,
-      "Every policy and size sees the trace's requests in order, as one cache without shards;\n"
-      "what misses is cached. opt is Belady's rule, which knows the future: what no other can\n"
-      "reach, if objects have one size. The best of the others is marked with *. Memory: 48 bytes\n"
-      "or so a cached object, and 4 a request if opt is asked for.\n"
+      "Every policy and size sees the trace's requests in order, as one cache without shards, as\n"
+      "papers have it; what misses is cached. With --shards it is the memory tier that is\n"
+      "simulated, which evicts a few entries at a time. opt is Belady's rule, which knows the\n"
+      "future: what no other can reach, if objects have one size. The best of the others is "
+      "marked\n"
+      "with *. Memory: about 50 bytes a cached object, 22 a remembered key, and 4 a request if "
+      "opt\n"
+      "is asked for.\n"
       "A plot has one picture a trace, one below the other, and where a trace has sizes a second\n"
       "one of the bytes; it needs Debian's package gnuplot-nox. A report needs nothing but "
       "itself.\n"

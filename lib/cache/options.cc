@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <cmath>
 
 #include "tier/policy_registry.h"
 
@@ -26,7 +27,7 @@ Result<void> RecordOptions::Validate() const {
   if (path.empty()) {
     return Fail(ErrorCode::kInvalidArgument, "RecordOptions::path is empty: name the file");
   }
-  if (!(sample > 0 && sample <= 1)) {
+  if (std::isnan(sample) || sample <= 0 || sample > 1) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("sample = {}: use a share of the keys, above 0 and up to 1", sample));
   }

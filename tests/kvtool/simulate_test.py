@@ -93,6 +93,15 @@ class Figures(SimulateCase):
         one = self.results(trace, "--sizes", "2,5,11", "--threads", "1")
         self.assertEqual(self.results(trace, "--sizes", "2,5,11", "--threads", "5"), one)
 
+    def test_shards(self):
+        keys = [i * i % 997 if i % 2 else i % 61 for i in range(5000)]
+        trace = self.write("more.txt", "".join(f"{key}\n" for key in keys).encode())
+        calls = (trace, "--policy", "lru,opt", "--sizes", "200")
+        one, tier = self.misses(*calls), self.misses(*calls, "--shards", "8")
+        self.assertEqual(one["opt"], tier["opt"])  # the bound of any
+        self.assertNotEqual(one["lru"], tier["lru"])
+        self.assertAlmostEqual(one["lru"][0] / 5000, tier["lru"][0] / 5000, delta=0.05)
+
     def test_traces_from_elsewhere(self):
         packed = self.write("small.txt.gz", gzip.compress(SMALL))
         rows = self.results(self.trace, packed, "-", "--policy", "lru", "--sizes", "2",
@@ -154,6 +163,8 @@ class Refusals(SimulateCase):
             (["--unit", "pages"], ["pages", "--help"]),
             (["--unit", "objects", "--sizes", "64MiB"], ["objects", "bytes"]),
             (["--threads", "0"], ["--threads"]),
+            (["--shards", "3"], ["--shards 3", "power of two"]),
+            (["--shards", "2048"], ["--shards 2048", "1024"]),
             (["--plot", "curve.pdf"], ["curve.pdf", ".svg", ".png"]),
             (["--plot", "png"], [".svg", ".png"]),
             (["--report", "curve.svg"], ["curve.svg", ".html"]),
