@@ -14,6 +14,7 @@
 #include "support/naive_policies.h"
 #include "support/policy_driver.h"
 #include "support/random_trace.h"
+#include "support/sanitizers.h"
 #include "tier/policy_registry.h"
 
 namespace kvcache::testing {
@@ -51,7 +52,7 @@ std::size_t FirstDifference(const SizedTrace& trace, SimulatedCache& cache, Naiv
 }
 
 void CheckAgainstNaiveModels(std::uint32_t most_size) {
-  constexpr std::uint64_t kTraces = 60;
+  constexpr std::uint64_t kTraces = kSanitized ? 6 : 60;
   constexpr std::size_t kRequests = 3000;
   for (const NaivePolicy& policy : NaivePolicies()) {
     if (most_size > 1 && !policy.sized) continue;

@@ -13,6 +13,7 @@
 #include "simulate/opt.h"
 #include "simulate/simulated_cache.h"
 #include "support/random_trace.h"
+#include "support/sanitizers.h"
 #include "support/simulations.h"
 
 namespace kvcache::testing {
@@ -157,7 +158,7 @@ class LeastMisses {
 };
 
 TEST_CASE("opt misses as Belady's rule does, which is the least possible") {
-  for (std::uint64_t number = 0; number < 60; ++number) {
+  for (std::uint64_t number = 0; number < (kSanitized ? 10 : 60); ++number) {
     CAPTURE(number);
     const Keys few = RandomTrace(Seed() + number, 60, 3 + number % 5);
     const std::size_t capacity = 1 + number % 4;
@@ -171,7 +172,7 @@ TEST_CASE("opt misses as Belady's rule does, which is the least possible") {
 }
 
 TEST_CASE("no policy misses less than opt when objects have one size") {
-  for (std::uint64_t number = 0; number < 20; ++number) {
+  for (std::uint64_t number = 0; number < (kSanitized ? 4 : 20); ++number) {
     CAPTURE(number);
     const Keys keys = RandomTrace(Seed() + number, 3000, 150);
     for (const std::uint64_t size : {1U, 3U, 20U, 100U}) {
