@@ -4,11 +4,15 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <new>
 #include <type_traits>
 #include <utility>
+
+#include "base/sanitizers.h"
 
 namespace kvcache {
 
@@ -31,6 +35,23 @@ inline void* MapPages(std::size_t bytes) {
 }
 
 inline void UnmapPages(void* pages, std::size_t bytes) { munmap(pages, bytes); }
+
+// What is in `pages`, in more or fewer of them, perhaps elsewhere; null when the system has no
+// more, and then nothing has changed.
+inline void* RemapPages(void* pages, std::size_t bytes, std::size_t new_bytes) {
+#ifdef KVCACHE_TSAN
+  // ThreadSanitizer does not know mremap: it would take what another thread does at the old address
+  // later for a race.
+  void* moved = MapPages(new_bytes);
+  if (moved == nullptr) return nullptr;
+  std::memcpy(moved, pages, std::min(bytes, new_bytes));
+  UnmapPages(pages, bytes);
+  return moved;
+#else
+  void* moved = mremap(pages, bytes, new_bytes, MREMAP_MAYMOVE);
+  return moved == MAP_FAILED ? nullptr : moved;
+#endif
+}
 
 // A vector of plain values that grows in place where it can, by an eighth, without leaving holes
 // in the heap. Not thread-safe.
@@ -83,8 +104,8 @@ class PageVector {
   void Grow(std::size_t size) { Remap(RoundUp(size * sizeof(T), kPageSize)); }
 
   void Remap(std::size_t bytes) {
-    void* moved = data_ == nullptr ? MapPages(bytes) : mremap(data_, bytes_, bytes, MREMAP_MAYMOVE);
-    if (moved == nullptr || moved == MAP_FAILED) throw std::bad_alloc();
+    void* moved = data_ == nullptr ? MapPages(bytes) : RemapPages(data_, bytes_, bytes);
+    if (moved == nullptr) throw std::bad_alloc();
     data_ = static_cast<T*>(moved);
     bytes_ = bytes;
   }
