@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "harness.h"
+#include "policy/tier_rules.h"
 #include "support/policy_driver.h"
 #include "support/random_trace.h"
 #include "tier/policy_registry.h"
@@ -19,8 +20,6 @@ namespace {
 using testing::PolicyDriver;
 using testing::Random;
 using testing::Zipf;
-
-constexpr std::uint32_t kHitsPerRepair = 32;  // as MemoryTier::Hit has it
 
 double HitRatio(const std::string& policy, const std::vector<std::uint32_t>& trace,
                 std::size_t keys, std::size_t capacity, bool exact) {

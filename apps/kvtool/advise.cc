@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "kvcache/size.h"
 #include "progress.h"
+#include "sampling.h"
 #include "simulate/advice.h"
 #include "simulation_flags.h"
 #include "trace_flags.h"
@@ -25,8 +26,7 @@ struct AdviseArguments {
   std::string most;
   std::string policies = "all";
   std::string value_size = "100";
-  std::size_t samples = 8192;
-  std::size_t anchors = 4;
+  SamplingFlags sampling;
   TraceOptions options;
   unsigned threads = 1;
 };
@@ -61,10 +61,6 @@ struct Advice {
 
 constexpr std::size_t kSizes = 48;
 
-OnProgress Reporter(Progress& progress) {
-  return [&progress](std::uint64_t requests) { progress.Update({requests, std::nullopt}); };
-}
-
 Outcome<ObjectSizes> SizesInTier(const AdviseArguments& arguments) {
   const auto value = ParseSize(arguments.value_size);
   if (!value || *value == 0 || *value > (std::uint64_t{1} << 30)) {
@@ -85,14 +81,10 @@ Outcome<Findings> Find(const AdviseArguments& arguments, const TraceInput& input
   if (policies->empty()) return WrongCall("opt knows the future; give policies that do not");
   const auto in_tier = SizesInTier(arguments);
   if (!in_tier) return std::unexpected(in_tier.error());
+  auto read = ReadSample(input, *in_tier, arguments.sampling);
+  if (!read) return std::unexpected(read.error());
   Findings findings;
-  {
-    Progress progress("read", "requests");
-    auto sample =
-        SampleTrace(input.path(), input.options(), *in_tier, arguments.samples, Reporter(progress));
-    if (!sample) return std::unexpected(BadTrace(sample.error()));
-    findings.sample = std::move(*sample);
-  }
+  findings.sample = std::move(*read);
   const SampledTrace& sample = findings.sample;
   if (sample.all_requests == 0) return Failed(input.name() + ": no requests in it");
   findings.mean_bytes =
@@ -102,15 +94,9 @@ Outcome<Findings> Find(const AdviseArguments& arguments, const TraceInput& input
   std::vector<std::optional<PolicySpec>> specs;
   for (const PolicyChoice& policy : *policies) specs.push_back(policy.spec);
   specs.emplace_back(std::nullopt);
-  Progress progress("simulate", "requests");
-  progress.set_total(sample.all_requests);
-  const auto estimated = EstimateCurves(input.path(), sample,
-                                        {.sizes = *in_tier,
-                                         .trace = input.options(),
-                                         .threads = arguments.threads,
-                                         .progress = Reporter(progress)},
-                                        specs, findings.sizes, arguments.anchors);
-  if (!estimated) return std::unexpected(BadTrace(estimated.error()));
+  const auto estimated = Estimate(input, sample, *in_tier, arguments.threads, specs, findings.sizes,
+                                  arguments.sampling);
+  if (!estimated) return std::unexpected(estimated.error());
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const std::string name = specs[i] ? (*policies)[i].name : "opt";
     auto outlook =
@@ -290,10 +276,7 @@ Outcome<ExitStatus> RunAdvise(Session& session, const AdviseArguments& arguments
 void AddAdvise(CLI::App& app, Action& action) {
   const auto [command, arguments] = AddCommand(
       app, action, "advise", "Which policy and how many bytes a trace's workload needs", RunAdvise);
-  command
-      ->add_option("TRACE", arguments->trace,
-                   "File of requests, plain, .gz or .zst; - is standard input")
-      ->required();
+  AddTrace(*command, arguments->trace);
   command->add_option("--target-hit", arguments->target, "The hit ratio to reach, as 0.9")
       ->type_name("RATIO")
       ->capture_default_str();
@@ -305,16 +288,8 @@ void AddAdvise(CLI::App& app, Action& action) {
                    "Of values whose size the trace does not tell")
       ->type_name("SIZE")
       ->capture_default_str();
-  command->add_option("--samples", arguments->samples, "Keys to simulate; more are more exact")
-      ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30).description(""))
-      ->capture_default_str();
-  command
-      ->add_option("--anchors", arguments->anchors,
-                   "Sizes at which the whole trace is simulated too")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1000).description(""))
-      ->capture_default_str();
+  AddSamplingFlags(*command, arguments->sampling,
+                   "Sizes at which the whole trace is simulated too");
   AddTraceFlags(*command, arguments->options);
   AddThreads(*command, arguments->threads);
   SetExamples(

@@ -12,6 +12,7 @@
 #include "kvcache/size.h"
 #include "pictures.h"
 #include "progress.h"
+#include "sampling.h"
 #include "simulate/miss_ratio_curve.h"
 #include "simulation_flags.h"
 #include "trace_flags.h"
@@ -26,8 +27,7 @@ struct CurveArguments {
   std::string from = "0.1%";
   std::string to = "100%";
   std::size_t points = 32;
-  std::size_t samples = 8192;
-  std::size_t anchors = 4;
+  SamplingFlags sampling;
   bool exact = false;
   std::string unit;
   TraceOptions options;
@@ -40,9 +40,8 @@ struct Curves {
   SizeUnit unit = SizeUnit::kObjects;
   std::vector<std::uint64_t> sizes;
   SampledTrace sample;
-  std::vector<MissRatioCurve> sampled;
-  std::vector<double> likely_errors;
-  double sampled_seconds = 0;         // simulating alone, without reading the trace
+  EstimatedCurves estimated;
+  double sampled_seconds = 0;         // without reading the sample
   std::vector<MissRatioCurve> exact;  // empty if not asked for
   double exact_seconds = 0;           // reading included
 };
@@ -57,56 +56,25 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-OnProgress Reporter(Progress& progress) {
-  return [&progress](std::uint64_t requests) { progress.Update({requests, std::nullopt}); };
-}
-
 std::vector<std::optional<PolicySpec>> SpecsOf(const std::vector<PolicyChoice>& policies) {
   std::vector<std::optional<PolicySpec>> specs;
   for (const PolicyChoice& policy : policies) specs.push_back(policy.spec);
   return specs;
 }
 
-Outcome<void> ChooseSizes(const CurveArguments& arguments, Curves& curves) {
-  auto ends = ParseCacheSizes(arguments.from + "," + arguments.to);
-  if (!ends) return std::unexpected(ends.error());
-  if (ends->size() != 2) return WrongCall("--from and --to take one size each");
+// From the first to the second of `ends`.
+Outcome<std::vector<std::uint64_t>> ChooseSizes(const CurveArguments& arguments,
+                                                const std::vector<CacheSize>& ends,
+                                                const Curves& curves) {
   const SampledTrace& sample = curves.sample;
   const std::uint64_t all = curves.unit == SizeUnit::kBytes ? sample.all_bytes : sample.all_keys;
-  const std::uint64_t least = (*ends)[0].Of(all);
-  const std::uint64_t most = (*ends)[1].Of(all);
+  const std::uint64_t least = ends[0].Of(all);
+  const std::uint64_t most = ends[1].Of(all);
   if (least > most) {
     return WrongCall(fmt::format("--from {} is more than --to {}: {} and {} {}", arguments.from,
                                  arguments.to, least, most, UnitName(curves.unit)));
   }
-  curves.sizes = LogarithmicSizes(least, most, arguments.points);
-  return {};
-}
-
-Outcome<void> ReadSample(const CurveArguments& arguments, const TraceInput& input, Curves& curves) {
-  Progress progress("read", "requests");
-  auto sample = SampleTrace(input.path(), input.options(), curves.unit, arguments.samples,
-                            Reporter(progress));
-  if (!sample) return std::unexpected(BadTrace(sample.error()));
-  curves.sample = std::move(*sample);
-  return {};
-}
-
-Outcome<void> Estimate(const CurveArguments& arguments, const TraceInput& input, Curves& curves) {
-  Progress progress("simulate", "requests");
-  progress.set_total(curves.sample.all_requests);
-  const Stopwatch watch;
-  auto estimated = EstimateCurves(input.path(), curves.sample,
-                                  {.sizes = curves.unit,
-                                   .trace = input.options(),
-                                   .threads = arguments.threads,
-                                   .progress = Reporter(progress)},
-                                  SpecsOf(curves.policies), curves.sizes, arguments.anchors);
-  if (!estimated) return std::unexpected(BadTrace(estimated.error()));
-  curves.sampled = std::move(estimated->curves);
-  curves.likely_errors = std::move(estimated->likely_errors);
-  curves.sampled_seconds = watch.seconds();
-  return {};
+  return LogarithmicSizes(least, most, arguments.points);
 }
 
 Outcome<void> ComputeExactly(const CurveArguments& arguments, const TraceInput& input,
@@ -131,32 +99,32 @@ Outcome<Curves> Compute(const CurveArguments& arguments) {
   auto policies = ParsePolicies(arguments.policies);
   if (!policies) return std::unexpected(policies.error());
   curves.policies = std::move(*policies);
-  auto ends = ParseCacheSizes(arguments.from + "," + arguments.to);
+  const auto ends = ParseCacheSizes(arguments.from + "," + arguments.to);
   if (!ends) return std::unexpected(ends.error());
+  if (ends->size() != 2) return WrongCall("--from and --to take one size each");
   const auto unit = ChooseUnit(arguments.unit, *ends);
   if (!unit) return std::unexpected(unit.error());
   curves.unit = *unit;
-  auto input = TraceInput::Open(arguments.trace, arguments.options);
+  const auto input = TraceInput::Open(arguments.trace, arguments.options);
   if (!input) return std::unexpected(input.error());
-  if (auto read = ReadSample(arguments, *input, curves); !read) {
-    return std::unexpected(read.error());
-  }
-  if (auto chosen = ChooseSizes(arguments, curves); !chosen) {
-    return std::unexpected(chosen.error());
-  }
-  if (auto estimated = Estimate(arguments, *input, curves); !estimated) {
-    return std::unexpected(estimated.error());
-  }
+  auto sample = ReadSample(*input, curves.unit, arguments.sampling);
+  if (!sample) return std::unexpected(sample.error());
+  curves.sample = std::move(*sample);
+  auto sizes = ChooseSizes(arguments, *ends, curves);
+  if (!sizes) return std::unexpected(sizes.error());
+  curves.sizes = std::move(*sizes);
+  const Stopwatch watch;
+  auto estimated = Estimate(*input, curves.sample, curves.unit, arguments.threads,
+                            SpecsOf(curves.policies), curves.sizes, arguments.sampling);
+  if (!estimated) return std::unexpected(estimated.error());
+  curves.sampled_seconds = watch.seconds();
+  curves.estimated = std::move(*estimated);
   if (arguments.exact) {
     if (auto computed = ComputeExactly(arguments, *input, curves); !computed) {
       return std::unexpected(computed.error());
     }
   }
   return curves;
-}
-
-std::string SizeText(std::uint64_t size, SizeUnit unit) {
-  return unit == SizeUnit::kBytes ? FormatSize(size) : GroupDigits(size);
 }
 
 void PrintText(Output& out, const CurveArguments& arguments, const Curves& curves) {
@@ -177,7 +145,7 @@ void PrintText(Output& out, const CurveArguments& arguments, const Curves& curve
   for (std::size_t i = 0; i < curves.sizes.size(); ++i) {
     std::string line = fmt::format("{:>12}", SizeText(curves.sizes[i], curves.unit));
     for (std::size_t p = 0; p < curves.policies.size(); ++p) {
-      line += fmt::format("{:>{}.4f}", curves.sampled[p].miss_ratios[i], widths[p]);
+      line += fmt::format("{:>{}.4f}", curves.estimated.curves[p].miss_ratios[i], widths[p]);
       if (arguments.exact) line += fmt::format("{:>8.4f}", curves.exact[p].miss_ratios[i]);
     }
     out.Line(line);
@@ -185,10 +153,11 @@ void PrintText(Output& out, const CurveArguments& arguments, const Curves& curve
   out.Line("");
   for (std::size_t p = 0; p < curves.policies.size(); ++p) {
     std::string line = fmt::format("{}: ", curves.policies[p].name);
-    line += all ? "no sampling error" : fmt::format("likely error {:.4f}", curves.likely_errors[p]);
+    line += all ? "no sampling error"
+                : fmt::format("likely error {:.4f}", curves.estimated.likely_errors[p]);
     if (arguments.exact) {
       line += fmt::format(", true error {:.4f}",
-                          MeanAbsoluteDifference(curves.sampled[p], curves.exact[p]));
+                          MeanAbsoluteDifference(curves.estimated.curves[p], curves.exact[p]));
     }
     out.Line(line + " (mean over the sizes)");
   }
@@ -204,17 +173,17 @@ std::string ToJsonText(const CurveArguments& arguments, const Curves& curves) {
     Json points = Json::array();
     for (std::size_t i = 0; i < curves.sizes.size(); ++i) {
       Json point{{"size", curves.sizes[i]},
-                 {"miss_ratio", curves.sampled[p].miss_ratios[i]},
-                 {"byte_miss_ratio", curves.sampled[p].byte_miss_ratios[i]}};
+                 {"miss_ratio", curves.estimated.curves[p].miss_ratios[i]},
+                 {"byte_miss_ratio", curves.estimated.curves[p].byte_miss_ratios[i]}};
       if (arguments.exact) point["exact_miss_ratio"] = curves.exact[p].miss_ratios[i];
       points.push_back(std::move(point));
     }
     Json curve{{"policy", curves.policies[p].name},
                {"parameters", curves.policies[p].Parameters()},
-               {"likely_error", curves.likely_errors[p]},
+               {"likely_error", curves.estimated.likely_errors[p]},
                {"points", std::move(points)}};
     if (arguments.exact) {
-      curve["true_error"] = MeanAbsoluteDifference(curves.sampled[p], curves.exact[p]);
+      curve["true_error"] = MeanAbsoluteDifference(curves.estimated.curves[p], curves.exact[p]);
     }
     list.push_back(std::move(curve));
   }
@@ -240,8 +209,8 @@ RatioCurves ForPictures(const CurveArguments& arguments, const Curves& curves) {
   for (std::size_t p = 0; p < curves.policies.size(); ++p) {
     RatioCurve curve{curves.policies[p].name, curves.policies[p].spec, {}};
     for (std::size_t i = 0; i < curves.sizes.size(); ++i) {
-      curve.points.push_back({curves.sizes[i], "", curves.sampled[p].miss_ratios[i],
-                              curves.sampled[p].byte_miss_ratios[i]});
+      curve.points.push_back({curves.sizes[i], "", curves.estimated.curves[p].miss_ratios[i],
+                              curves.estimated.curves[p].byte_miss_ratios[i]});
     }
     shown.curves.push_back(std::move(curve));
   }
@@ -274,10 +243,7 @@ void AddCurve(CLI::App& app, Action& action) {
   const auto [command, arguments] =
       AddCommand(app, action, "curve",
                  "A trace's miss ratio at every size, from a sample of its keys", RunCurve);
-  command
-      ->add_option("TRACE", arguments->trace,
-                   "File of requests, plain, .gz or .zst; - is standard input")
-      ->required();
+  AddTrace(*command, arguments->trace);
   AddPolicies(*command, arguments->policies, "Policies, separated by commas; all; opt");
   command->add_option("--from", arguments->from, "The smallest size, as simulate takes it")
       ->type_name("SIZE")
@@ -289,24 +255,12 @@ void AddCurve(CLI::App& app, Action& action) {
       ->type_name("N")
       ->check(CLI::Range(1, 1000).description(""))
       ->capture_default_str();
-  command->add_option("--samples", arguments->samples, "Keys to simulate; more are more exact")
-      ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30).description(""))
-      ->capture_default_str();
-  command
-      ->add_option(
-          "--anchors", arguments->anchors,
-          "Sizes at which the whole trace is simulated, to\ncorrect all policies but lru and opt")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1000).description(""))
-      ->capture_default_str();
+  AddSamplingFlags(
+      *command, arguments->sampling,
+      "Sizes at which the whole trace is simulated, to\ncorrect all policies but lru and opt");
   command->add_flag("--exact", arguments->exact,
                     "Simulate the whole trace too, and show the sample's true error");
-  command
-      ->add_option("--unit", arguments->unit,
-                   "Whether objects or bytes fill a cache\n(default: bytes if sizes are in bytes)")
-      ->type_name("objects|bytes")
-      ->check(CLI::IsMember({"objects", "bytes"}).description(""));
+  AddUnit(*command, arguments->unit);
   AddPictureFlags(*command, arguments->pictures);
   AddTraceFlags(*command, arguments->options);
   AddThreads(*command, arguments->threads);

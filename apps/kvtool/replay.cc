@@ -7,8 +7,8 @@
 #include "commands.h"
 #include "progress.h"
 #include "recording.h"
-#include "spool.h"
 #include "trace_flags.h"
+#include "trace_input.h"
 #include "trace_replay.h"
 
 namespace kvcache::kvtool {
@@ -77,14 +77,15 @@ std::uint32_t Shards(const ReplayArguments& arguments) {
   return arguments.shards == 0 && arguments.threads == 1 ? 1 : arguments.shards;
 }
 
-Outcome<ExitStatus> ReplayFile(Session& session, const ReplayArguments& arguments,
-                               const std::string& path) {
+Outcome<ExitStatus> Replay(Session& session, const ReplayArguments& arguments) {
+  const auto input = TraceInput::Open(arguments.trace, arguments.options);  // it is read twice
+  if (!input) return std::unexpected(input.error());
   const Access access = session.writable() ? Access::kCreate : Access::kRead;
   const auto cache = session.Open(access, Shards(arguments));
   if (!cache) return std::unexpected(cache.error());
   StoredKeys stored;
   if (session.writable()) {
-    const auto result = StoreMissingKeys(path, arguments.options, **cache);
+    const auto result = StoreMissingKeys(input->path(), input->options(), **cache);
     if (!result) return std::unexpected(result.error());
     stored = *result;
   }
@@ -95,7 +96,7 @@ Outcome<ExitStatus> ReplayFile(Session& session, const ReplayArguments& argument
   }
   const Stats before = (*cache)->GetStats();
   const auto result =
-      ReplayTrace(path, arguments.options, **cache, arguments.threads, stored.requests);
+      ReplayTrace(input->path(), input->options(), **cache, arguments.threads, stored.requests);
   if (!result) return std::unexpected(result.error());
   if (records) {
     const auto recorded = (*cache)->StopRecording();
@@ -110,24 +111,12 @@ Outcome<ExitStatus> ReplayFile(Session& session, const ReplayArguments& argument
   return ExitStatus::kDone;
 }
 
-Outcome<ExitStatus> Replay(Session& session, const ReplayArguments& arguments) {
-  if (arguments.trace != "-") return ReplayFile(session, arguments, arguments.trace);
-  Spool spool;  // the trace is read twice, standard input only once
-  if (auto spooled = spool.CopyStandardInput(); !spooled) return std::unexpected(spooled.error());
-  ReplayArguments named = arguments;
-  named.options.name = "standard input";
-  return ReplayFile(session, named, spool.path());
-}
-
 }  // namespace
 
 void AddReplay(CLI::App& app, Action& action) {
   const auto [command, arguments] = AddCommand(
       app, action, "replay", "Look up a trace's keys, and measure the cache at it", Replay);
-  command
-      ->add_option("TRACE", arguments->trace,
-                   "File of requests, plain, .gz or .zst; - is standard input")
-      ->required();
+  AddTrace(*command, arguments->trace);
   AddTraceFlags(*command, arguments->options);
   command->add_option("--threads", arguments->threads, "Threads that share the requests")
       ->type_name("T")

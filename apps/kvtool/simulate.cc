@@ -59,10 +59,6 @@ Outcome<Plan> MakePlan(const SimulateArguments& arguments) {
   return Plan{std::move(*policies), std::move(*sizes), *unit};
 }
 
-OnProgress Reporter(Progress& progress) {
-  return [&progress](std::uint64_t requests) { progress.Update({requests, std::nullopt}); };
-}
-
 // Reads the trace twice: sizes in percent and opt need to know all of it first.
 Outcome<SimulatedTrace> SimulateTrace(const Plan& plan, const SimulateArguments& arguments,
                                       const std::string& name) {
@@ -136,11 +132,7 @@ Outcome<ExitStatus> RunSimulate(Session& session, const SimulateArguments& argum
   for (const std::string& name : arguments.traces) {
     auto trace = SimulateTrace(*plan, arguments, name);
     if (!trace) return std::unexpected(trace.error());
-    if (trace->scan.bad_lines > 0) {
-      Complain(fmt::format("{}: {} malformed {} left out, the first: {}", name,
-                           trace->scan.bad_lines, trace->scan.bad_lines == 1 ? "line" : "lines",
-                           trace->scan.first_bad_line));
-    }
+    TellBadLines(trace->scan.bad_lines, trace->scan.first_bad_line);
     if (!session.flags().json) PrintTables(session.out(), *trace, plan->unit);
     curves.push_back(MakeCurves(*plan, *trace));
     traces.push_back(std::move(*trace));
@@ -161,10 +153,7 @@ void AddSimulate(CLI::App& app, Action& action) {
   const auto [command, arguments] =
       AddCommand(app, action, "simulate",
                  "Miss ratios of policies and sizes at traces, without a store", RunSimulate);
-  command
-      ->add_option("TRACE", arguments->traces,
-                   "Files of requests, plain, .gz or .zst; - is standard input")
-      ->required();
+  AddTraces(*command, arguments->traces);
   AddPolicies(*command, arguments->policies,
               "Policies, separated by commas; all: each there is, and opt");
   command
@@ -173,11 +162,7 @@ void AddSimulate(CLI::App& app, Action& action) {
           "Cache sizes: objects (1000), bytes (64MiB),\nor a share of the unique keys (1%)")
       ->type_name("LIST")
       ->capture_default_str();
-  command
-      ->add_option("--unit", arguments->unit,
-                   "Whether objects or bytes fill a cache\n(default: bytes if sizes are in bytes)")
-      ->type_name("objects|bytes")
-      ->check(CLI::IsMember({"objects", "bytes"}).description(""));
+  AddUnit(*command, arguments->unit);
   command
       ->add_option(
           "--shards", arguments->shards,

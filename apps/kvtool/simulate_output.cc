@@ -46,8 +46,7 @@ void PrintTable(Output& out, const SimulatedTrace& trace, SizeUnit unit, std::st
   for (std::size_t at = 0; at < trace.rows.size(); at += policies) {
     const SimulatedRow& row = trace.rows[at];
     head += fmt::format("{:>{}} ", row.size_text, kColumn);
-    const std::string size =
-        unit == SizeUnit::kBytes ? FormatSize(row.size) : GroupDigits(row.size);
+    const std::string size = SizeText(row.size, unit);
     sizes += fmt::format("{:>{}} ", size == row.size_text ? "" : size, kColumn);
   }
   const auto line = [&out](std::string text) {

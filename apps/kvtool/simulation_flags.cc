@@ -135,6 +135,14 @@ void AddPolicies(CLI::App& command, std::string& policies, const std::string& he
   });
 }
 
+void AddUnit(CLI::App& command, std::string& unit) {
+  command
+      .add_option("--unit", unit,
+                  "Whether objects or bytes fill a cache\n(default: bytes if sizes are in bytes)")
+      ->type_name("objects|bytes")
+      ->check(CLI::IsMember({"objects", "bytes"}).description(""));
+}
+
 void AddThreads(CLI::App& command, unsigned& threads) {
   threads = std::max(1U, std::thread::hardware_concurrency());
   command.add_option("--threads", threads, "Threads (default: one a processor)")
@@ -143,5 +151,13 @@ void AddThreads(CLI::App& command, unsigned& threads) {
 }
 
 std::string_view UnitName(SizeUnit unit) { return unit == SizeUnit::kBytes ? "bytes" : "objects"; }
+
+std::string SizeText(std::uint64_t size, SizeUnit unit) {
+  return unit == SizeUnit::kBytes ? FormatSize(size) : GroupDigits(size);
+}
+
+OnProgress Reporter(Progress& progress) {
+  return [&progress](std::uint64_t requests) { progress.Update({requests, std::nullopt}); };
+}
 
 }  // namespace kvcache::kvtool

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "outcome.h"
+#include "progress.h"
 #include "simulate/requests.h"
+#include "simulate/trace_scan.h"
 #include "tier/policy_registry.h"
 
 namespace kvcache::kvtool {
@@ -45,9 +47,16 @@ Outcome<SizeUnit> ChooseUnit(const std::string& asked, const std::vector<CacheSi
 // --policy. `policies`, which must stay where it is, has the default. kvtool's own --policy, which
 // takes the same words, counts where it stands before the command.
 void AddPolicies(CLI::App& command, std::string& policies, const std::string& help);
+// --unit: "objects", "bytes", or what stands there already
+void AddUnit(CLI::App& command, std::string& unit);
 // --threads, as many as there are processors by default
 void AddThreads(CLI::App& command, unsigned& threads);
 
 std::string_view UnitName(SizeUnit unit);
+// "1,869" or "64.0 MiB"
+std::string SizeText(std::uint64_t size, SizeUnit unit);
+
+// Draws what a simulation tells of its progress. `progress` must outlive it.
+OnProgress Reporter(Progress& progress);
 
 }  // namespace kvcache::kvtool

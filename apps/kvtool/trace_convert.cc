@@ -13,20 +13,22 @@
 
 #include "base/compressor.h"
 #include "base/hash.h"
-#include "key_table.h"
+#include "base/pages.h"
 #include "kvcache/size.h"
 #include "output_file.h"
 #include "progress.h"
+#include "simulate/key_numbers.h"
 #include "simulate/trace_reader.h"
-#include "spool.h"
 #include "trace_commands.h"
 #include "trace_flags.h"
+#include "trace_input.h"
 #include "trace_writer.h"
 
 namespace kvcache::kvtool {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+constexpr std::uint64_t kBetweenLooks = 4096;  // requests
 
 struct ConvertArguments {
   std::string in;
@@ -48,52 +50,53 @@ using Write = std::function<Outcome<void>(std::string_view)>;
 
 // Calls `take` with every request of the trace, and returns its reader at its end.
 template <class Take>
-Outcome<std::unique_ptr<TraceReader>> ReadAll(Session& session, const std::string& trace,
-                                              const TraceOptions& options, std::string_view verb,
-                                              Take take) {
-  auto reader = TraceReader::Open(trace, options);
+Outcome<std::unique_ptr<TraceReader>> ReadAll(Session& session, const TraceInput& input,
+                                              std::string_view verb, Take take) {
+  auto reader = TraceReader::Open(input.path(), input.options());
   if (!reader) return std::unexpected(reader.error());
   Progress progress(verb, "requests");
-  TraceRequest request;
-  for (std::uint64_t requests = 0;; ++requests) {
-    const auto more = (*reader)->Next(request);
-    if (!more) return std::unexpected(BadTrace(more.error()));
-    if (!*more) return std::move(*reader);
-    if (auto taken = take(request); !taken) return std::unexpected(taken.error());
-    if (requests % 4096 != 0) continue;
-    progress.Update({requests, std::nullopt});
-    if (session.Interrupted()) return Failed("interrupted; nothing of the output is kept");
-  }
+  std::uint64_t requests = 0;
+  const auto read =
+      ForEachRequest(**reader, progress, [&](const TraceRequest& request) -> Outcome<void> {
+        if (requests++ % kBetweenLooks == 0 && session.Interrupted()) {
+          return Failed("interrupted; nothing of the output is kept");
+        }
+        return take(request);
+      });
+  if (!read) return std::unexpected(read.error());
+  return std::move(*reader);
 }
 
-Outcome<NextRequests> FindNext(Session& session, const std::string& trace,
-                               const TraceOptions& options) {
+Outcome<NextRequests> FindNext(Session& session, const TraceInput& input) {
   NextRequests next;
-  KeyTable<std::int64_t> last;  // request of each key, from 1
-  const auto read =
-      ReadAll(session, trace, options, "look ahead", [&](const TraceRequest& request) {
-        std::int64_t& previous = last[HashKey(request.key, 0)];
-        next.push_back(-1);
-        const auto number = static_cast<std::int64_t>(next.size());
-        if (previous > 0) next[static_cast<std::size_t>(previous) - 1] = number;
-        previous = number;
-        return Outcome<void>();
-      });
+  KeyNumbers keys;
+  PageVector<std::int64_t> last;  // request of each key, from 1
+  const auto read = ReadAll(session, input, "look ahead", [&](const TraceRequest& request) {
+    next.push_back(-1);
+    const auto number = static_cast<std::int64_t>(next.size());
+    const auto [key, is_new] = keys.Number(HashKey(request.key, 0));
+    if (is_new) {
+      last.push_back(number);
+    } else {
+      next[static_cast<std::size_t>(std::exchange(last[key], number)) - 1] = number;
+    }
+    return Outcome<void>();
+  });
   if (!read) return std::unexpected(read.error());
   return next;
 }
 
-Outcome<Converted> ConvertTrace(Session& session, const ConvertArguments& arguments,
-                                const std::string& trace, const std::string& to,
-                                const Write& write) {
+// `out`: the name by which the output is compressed or not.
+Outcome<Converted> ConvertTrace(Session& session, const TraceInput& input, const std::string& out,
+                                const std::string& to, const Write& write) {
   NextRequests next;
   if (TraceWriter::NeedsNext(to)) {
-    auto found = FindNext(session, trace, arguments.options);
+    auto found = FindNext(session, input);
     if (!found) return std::unexpected(found.error());
     next = std::move(*found);
   }
   const auto writer = TraceWriter::Create(to, next);
-  const auto compressor = Compressor::ForName(arguments.out);
+  const auto compressor = Compressor::ForName(out);
   Converted converted;
   std::string plain;
   std::string packed;
@@ -106,12 +109,11 @@ Outcome<Converted> ConvertTrace(Session& session, const ConvertArguments& argume
     return written;
   };
   writer->Begin(plain);
-  const auto reader =
-      ReadAll(session, trace, arguments.options, "convert", [&](const TraceRequest& request) {
-        ++converted.requests;
-        auto added = writer->Add(request, plain);
-        return added && plain.size() >= kBufferBytes ? flush() : added;
-      });
+  const auto reader = ReadAll(session, input, "convert", [&](const TraceRequest& request) {
+    ++converted.requests;
+    auto added = writer->Add(request, plain);
+    return added && plain.size() >= kBufferBytes ? flush() : added;
+  });
   if (!reader) return std::unexpected(reader.error());
   writer->Finish(plain);
   compressor->Add(std::exchange(plain, {}), packed);
@@ -145,13 +147,17 @@ void Report(Session& session, const ConvertArguments& arguments, const std::stri
   }
 }
 
-Outcome<ExitStatus> ConvertFrom(Session& session, const ConvertArguments& arguments,
-                                const std::string& trace) {
+Outcome<ExitStatus> Convert(Session& session, const ConvertArguments& arguments) {
+  if (session.flags().json && arguments.out == "-") {
+    return WrongCall("--json and OUT - both want standard output; name a file");
+  }
+  const auto input = TraceInput::Open(arguments.in, arguments.options);  // read twice for some
+  if (!input) return std::unexpected(input.error());
   const std::string to =
       arguments.to.empty() ? TraceWriter::FormatOfName(arguments.out) : arguments.to;
   if (arguments.out == "-") {
     const auto converted =
-        ConvertTrace(session, arguments, trace, to, [&session](std::string_view bytes) {
+        ConvertTrace(session, *input, arguments.out, to, [&session](std::string_view bytes) {
           session.out().Write(bytes);
           return session.out().Flush();
         });
@@ -162,7 +168,7 @@ Outcome<ExitStatus> ConvertFrom(Session& session, const ConvertArguments& argume
   const auto file = OutputFile::Create(arguments.out, arguments.force);
   if (!file) return std::unexpected(file.error());
   const auto converted =
-      ConvertTrace(session, arguments, trace, to,
+      ConvertTrace(session, *input, arguments.out, to,
                    [&file](std::string_view bytes) { return (*file)->Write(bytes); });
   if (!converted) return std::unexpected(converted.error());
   if (auto committed = (*file)->Commit(); !committed) return std::unexpected(committed.error());
@@ -170,26 +176,12 @@ Outcome<ExitStatus> ConvertFrom(Session& session, const ConvertArguments& argume
   return ExitStatus::kDone;
 }
 
-Outcome<ExitStatus> Convert(Session& session, const ConvertArguments& arguments) {
-  if (session.flags().json && arguments.out == "-") {
-    return WrongCall("--json and OUT - both want standard output; name a file");
-  }
-  if (arguments.in != "-") return ConvertFrom(session, arguments, arguments.in);
-  Spool spool;  // some formats need a trace to be read twice, standard input can be only once
-  if (auto spooled = spool.CopyStandardInput(); !spooled) return std::unexpected(spooled.error());
-  ConvertArguments named = arguments;
-  named.options.name = "standard input";
-  return ConvertFrom(session, named, spool.path());
-}
-
 }  // namespace
 
 void AddTraceConvert(CLI::App& trace, Action& action) {
   const auto [command, arguments] =
       AddCommand(trace, action, "convert", "Write a trace in another format", Convert);
-  command
-      ->add_option("IN", arguments->in, "File of requests, plain, .gz or .zst; - is standard input")
-      ->required();
+  AddTrace(*command, arguments->in, "IN");
   command
       ->add_option("OUT", arguments->out,
                    "File to write, compressed if it ends in .gz or .zst;\n- is standard output")
@@ -208,7 +200,7 @@ void AddTraceConvert(CLI::App& trace, Action& action) {
       "the new format has no room for is lost: text has no times, lis neither sizes nor\n"
       "times. In oracle-general a key that is no number below 2^64 becomes its 64-bit hash\n"
       "(XXH3), and an object of unknown size one of 1 byte; converting to it reads IN twice\n"
-      "and takes 8 bytes of memory for each request and 19 to 38 for each key.\n"
+      "and takes 8 bytes of memory for each request and 22 to 26 for each key.\n"
       "\n" +
           TraceFormatsHelp() +
           "\n"

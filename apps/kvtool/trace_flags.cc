@@ -6,10 +6,19 @@
 #include <string_view>
 
 #include "output.h"
-#include "progress.h"
 #include "simulate/trace_format.h"
 
 namespace kvcache::kvtool {
+
+void AddTrace(CLI::App& command, std::string& trace, const std::string& name) {
+  command.add_option(name, trace, "File of requests, plain, .gz or .zst; - is standard input")
+      ->required();
+}
+
+void AddTraces(CLI::App& command, std::vector<std::string>& traces) {
+  command.add_option("TRACE", traces, "Files of requests, plain, .gz or .zst; - is standard input")
+      ->required();
+}
 
 void AddTraceFlags(CLI::App& command, TraceOptions& options) {
   command

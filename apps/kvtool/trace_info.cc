@@ -14,9 +14,10 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "key_table.h"
+#include "base/pages.h"
 #include "kvcache/size.h"
 #include "progress.h"
+#include "simulate/key_numbers.h"
 #include "simulate/trace_reader.h"
 #include "trace_commands.h"
 #include "trace_flags.h"
@@ -67,7 +68,7 @@ class InfoTaker {
  public:
   void Take(const TraceRequest& request) {
     ++info_.requests;
-    KeyFacts& facts = keys_[HashKey(request.key, 0)];
+    KeyFacts& facts = FactsOf(HashKey(request.key, 0));
     ++facts.requests;
     if (request.has_size) {
       info_.bytes += request.size;
@@ -82,18 +83,25 @@ class InfoTaker {
   }
 
   TraceInfo Finish() {
-    info_.keys = keys_.size();
+    info_.keys = facts_.size();
     CountSizes();
     CountRequests();
     return std::move(info_);
   }
 
  private:
+  // Valid until the next call.
+  KeyFacts& FactsOf(std::uint64_t hash) {
+    const auto [key, is_new] = keys_.Number(hash);
+    if (is_new) facts_.push_back({});
+    return facts_[key];
+  }
+
   void CountSizes() {
     std::vector<std::uint64_t> sizes;
-    keys_.ForEach([&sizes](const KeyFacts& facts) {
-      if (facts.size > 0) sizes.push_back(facts.size);
-    });
+    for (std::size_t key = 0; key < facts_.size(); ++key) {
+      if (facts_[key].size > 0) sizes.push_back(facts_[key].size);
+    }
     if (sizes.empty()) return;
     info_.unique_bytes = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
     const auto [min, max] = std::ranges::minmax(sizes);
@@ -106,7 +114,7 @@ class InfoTaker {
   void CountRequests() {
     std::vector<std::uint64_t> counts;
     counts.reserve(info_.keys);
-    keys_.ForEach([&counts](const KeyFacts& facts) { counts.push_back(facts.requests); });
+    for (std::size_t key = 0; key < facts_.size(); ++key) counts.push_back(facts_[key].requests);
     info_.keys_seen_once = static_cast<std::uint64_t>(std::ranges::count(counts, 1));
     std::ranges::sort(counts, std::greater());
     const auto top = [&](std::uint64_t percent) {
@@ -119,7 +127,8 @@ class InfoTaker {
   }
 
   TraceInfo info_;
-  KeyTable<KeyFacts> keys_;
+  KeyNumbers keys_;
+  PageVector<KeyFacts> facts_;  // by number
 };
 
 Outcome<TraceInfo> ReadInfo(const std::string& trace, const TraceOptions& options) {
@@ -127,14 +136,11 @@ Outcome<TraceInfo> ReadInfo(const std::string& trace, const TraceOptions& option
   if (!reader) return std::unexpected(reader.error());
   Progress progress("read", "requests");
   InfoTaker taker;
-  TraceRequest request;
-  for (std::uint64_t requests = 0;; ++requests) {
-    const auto more = (*reader)->Next(request);
-    if (!more) return std::unexpected(BadTrace(more.error()));
-    if (!*more) break;
+  const auto read = ForEachRequest(**reader, progress, [&taker](const TraceRequest& request) {
     taker.Take(request);
-    if (requests % 1024 == 0) progress.Update({requests, std::nullopt});
-  }
+    return Outcome<void>();
+  });
+  if (!read) return std::unexpected(read.error());
   TraceInfo info = taker.Finish();
   info.format = (*reader)->format();
   info.other_operations = (*reader)->other_operations();
@@ -231,15 +237,12 @@ Outcome<ExitStatus> Info(Session& session, const InfoArguments& arguments) {
 void AddTraceInfo(CLI::App& trace, Action& action) {
   const auto [command, arguments] =
       AddCommand(trace, action, "info", "Requests, keys, sizes and skew of traces", Info);
-  command
-      ->add_option("TRACE", arguments->traces,
-                   "Files of requests, plain, .gz or .zst; - is standard input")
-      ->required();
+  AddTraces(*command, arguments->traces);
   AddTraceFlags(*command, arguments->options);
   SetExamples(
       *command,
       "Reads count as requests; writes, deletions and the like are told as other operations.\n"
-      "Where an object's size changes, the last one is its size. Memory: 28 to 56 bytes for\n"
+      "Where an object's size changes, the last one is its size. Memory: 30 to 36 bytes for\n"
       "each key of the trace, and 8 more at the end.\n"
       "\n" +
           TraceFormatsHelp() +

@@ -32,22 +32,22 @@ struct LookedUp {
 Outcome<LookedUp> LookUp(Session& session, Cache& cache, TraceReader& reader) {
   Progress progress("record", "requests");
   LookedUp all;
-  TraceRequest request;
   std::string value;
-  while (true) {
-    const auto more = reader.Next(request);
-    if (!more) return std::unexpected(BadTrace(more.error()));
-    if (!*more) return all;
+  const auto look_up = [&](const TraceRequest& request) -> Outcome<void> {
     const auto found = cache.Get(request.key, value);
     if (!found) return std::unexpected(found.error());
     ++all.requests;
     if (!*found) ++all.absent;
-    progress.Update({all.requests, std::nullopt});
     if (all.requests % kBetweenLooks == 0 && session.Interrupted()) {
       return Failed(fmt::format("interrupted; what was looked up is recorded, {} requests",
                                 GroupDigits(all.requests)));
     }
+    return {};
+  };
+  if (auto read = ForEachRequest(reader, progress, look_up); !read) {
+    return std::unexpected(read.error());
   }
+  return all;
 }
 
 void Report(Session& session, const TraceReader& reader, const LookedUp& all,

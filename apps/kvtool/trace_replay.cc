@@ -16,7 +16,7 @@
 
 #include "base/hash.h"
 #include "progress.h"
-#include "seen_hashes.h"
+#include "simulate/key_numbers.h"
 #include "simulate/trace_reader.h"
 #include "trace_flags.h"
 
@@ -50,7 +50,7 @@ class KeyStorer {
   Outcome<void> Take(const TraceRequest& request) {
     ++result_.requests;
     const std::uint64_t hash = HashKey(request.key, 0);
-    if (!seen_.Insert(hash)) return {};
+    if (!seen_.Number(hash).second) return {};
     const auto exists = cache_.Contains(request.key);
     if (!exists) return std::unexpected(exists.error());
     if (*exists) return {};
@@ -82,7 +82,7 @@ class KeyStorer {
 
  private:
   Cache& cache_;
-  SeenHashes seen_;
+  KeyNumbers seen_;
   Batch batch_;
   std::string value_;
   StoredKeys result_;
@@ -181,14 +181,9 @@ Outcome<StoredKeys> StoreMissingKeys(const std::string& trace, const TraceOption
   if (!reader) return std::unexpected(reader.error());
   Progress progress("prepare", "requests");
   KeyStorer storer(cache);
-  TraceRequest request;
-  while (true) {
-    const auto more = (*reader)->Next(request);
-    if (!more) return std::unexpected(BadTrace(more.error()));
-    if (!*more) break;
-    if (auto taken = storer.Take(request); !taken) return std::unexpected(taken.error());
-    progress.Update({storer.result().requests, std::nullopt});
-  }
+  const auto read = ForEachRequest(
+      **reader, progress, [&storer](const TraceRequest& request) { return storer.Take(request); });
+  if (!read) return std::unexpected(read.error());
   if (auto written = storer.WriteBatch(); !written) return std::unexpected(written.error());
   return storer.result();
 }

@@ -14,11 +14,7 @@ class Fifo final : public QueuePolicy {
   void Insert(PolicyNode& node) override { lists_.Push(kQueue, node); }
   void Touch(PolicyNode&) override {}
 
-  PolicyNode* Evict() override {
-    PolicyNode* victim = lists_.Oldest(kQueue);
-    if (victim != nullptr) lists_.Remove(*victim);
-    return victim;
-  }
+  PolicyNode* Evict() override { return lists_.RemoveOldest(kQueue); }
 
  private:
   static constexpr unsigned kQueue = 0;

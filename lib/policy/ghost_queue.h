@@ -54,11 +54,7 @@ class GhostQueue {
 
   // Forgets the oldest until no more than so much weight is left, in at most so many steps.
   void Trim(std::uint64_t weight, std::size_t most_steps = ~std::size_t{0}) {
-    for (; most_steps != 0 && (weight_ > weight || (live_ == 0 && count_ != 0)); --most_steps) {
-      if (IsLive(static_cast<std::uint32_t>(oldest_))) Leave(static_cast<std::uint32_t>(oldest_));
-      oldest_ = oldest_ + 1 == capacity_ ? 0 : oldest_ + 1;
-      --count_;
-    }
+    ForgetOldest(most_steps, [&](std::uint32_t) { return weight_ > weight; });
   }
 
   // Forgets the oldest as long as `forget` says so of its weight; at most so many steps.
@@ -66,7 +62,7 @@ class GhostQueue {
   void ForgetOldest(std::size_t most, Forget&& forget) {
     for (std::size_t step = 0; step < most && count_ != 0; ++step) {
       const auto oldest = static_cast<std::uint32_t>(oldest_);
-      if (live_ != 0 && IsLive(oldest)) {
+      if (IsLive(oldest)) {
         if (!forget(ring_[oldest].weight)) break;
         Leave(oldest);
       }

@@ -42,12 +42,7 @@ class GreedyDual : public Policy {
   PolicyNode* Drain() override { return Evict(); }
   std::size_t Settle(std::size_t, std::size_t) override { return 0; }
 
-  void Replace(PolicyNode& old, PolicyNode& now) override {
-    for (int i = 0; i < 2; ++i) {
-      now.mark[i].store(old.mark[i].load(std::memory_order_relaxed), std::memory_order_relaxed);
-    }
-    heap_.Replace(old, now);
-  }
+  void Replace(PolicyNode& old, PolicyNode& now) override { heap_.Replace(old, now); }
 
   std::size_t size() const override { return heap_.size(); }
   std::size_t MemoryBytes() const override { return heap_.MemoryBytes(); }

@@ -54,8 +54,12 @@ class LazyHeap {
 
   void ChangeRank(PolicyNode& node, const Rank& rank) { Sift(node.position, {rank, &node}); }
 
+  // `now` takes the place of `old` and has its marks.
   void Replace(PolicyNode& old, PolicyNode& now) {
     assert(items_[old.position].node == &old);
+    for (int i = 0; i < 2; ++i) {
+      now.mark[i].store(old.mark[i].load(std::memory_order_relaxed), std::memory_order_relaxed);
+    }
     Put(old.position, {items_[old.position].rank, &now});
   }
 

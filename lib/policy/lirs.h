@@ -26,6 +26,7 @@
 
 #include "policy/ghost_queue.h"
 #include "policy/queue_policy.h"
+#include "policy/tier_rules.h"
 
 namespace kvcache {
 
@@ -102,7 +103,6 @@ class Lirs final : public QueuePolicy {
   static constexpr unsigned kLir = 0;  // in order of use
   static constexpr unsigned kHir = 1;  // Q
   static constexpr std::uint64_t kLeastHir = 2;
-  static constexpr std::uint64_t kEntriesPerBatch = 32;  // of a shard, see MemoryTier::EvictBatch
 
   static std::uint32_t TimeOf(const PolicyNode& node) {
     return node.mark[0].load(std::memory_order_relaxed);
@@ -120,8 +120,7 @@ class Lirs final : public QueuePolicy {
 
   std::uint64_t MostInLir() const {
     const std::uint64_t mean = lists_.size() == 0 ? 0 : Weight() / lists_.size();
-    const std::uint64_t batch =
-        exact_ ? 0 : std::min<std::uint64_t>(lists_.size() / kEntriesPerBatch, 32);
+    const std::uint64_t batch = exact_ ? 0 : EvictionBatch(lists_.size());
     const std::uint64_t least = (kLeastHir + batch) * mean;
     return capacity_ - std::min(capacity_, std::max(ShareOf(capacity_, hir_share_), least));
   }

@@ -46,11 +46,7 @@ class LruInList final : public QueuePolicy {
   void Touch(PolicyNode& node) override {
     if (lists_.Has(node)) lists_.MoveTo(kList, node);
   }
-  PolicyNode* Evict() override {
-    PolicyNode* victim = lists_.Oldest(kList);
-    if (victim != nullptr) lists_.Remove(*victim);
-    return victim;
-  }
+  PolicyNode* Evict() override { return lists_.RemoveOldest(kList); }
 
  private:
   static constexpr unsigned kList = 0;

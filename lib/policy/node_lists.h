@@ -70,6 +70,12 @@ class NodeLists {
     // Two a removal, so that the array shrinks as fast as nodes leave.
     for (int i = 0; i < 2 && lists_[kFree].size > size_ / 2 + kSpare; ++i) GiveUpLastSlot();
   }
+  // Takes out the oldest; null when the list is empty.
+  PolicyNode* RemoveOldest(unsigned list) {
+    PolicyNode* oldest = Oldest(list);
+    if (oldest != nullptr) Remove(*oldest);
+    return oldest;
+  }
   // Makes a node the newest of this list, whichever it was in.
   void MoveTo(unsigned list, PolicyNode& node) {
     assert(Has(node));

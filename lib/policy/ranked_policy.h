@@ -93,12 +93,7 @@ class RankedPolicy : public Policy {
     return coldest;
   }
 
-  void Replace(PolicyNode& old, PolicyNode& now) override {
-    for (int i = 0; i < 2; ++i) {
-      now.mark[i].store(old.mark[i].load(std::memory_order_relaxed), std::memory_order_relaxed);
-    }
-    heap_.Replace(old, now);
-  }
+  void Replace(PolicyNode& old, PolicyNode& now) override { heap_.Replace(old, now); }
 
   void Repair(std::uint32_t hits) override {
     if (heap_.empty()) return;

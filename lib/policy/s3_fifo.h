@@ -12,6 +12,7 @@
 // memory tier an eviction moves or passes over at most 128 entries of each queue.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 
 #include "policy/ghost_queue.h"
@@ -29,9 +30,8 @@ class S3Fifo final : public QueuePolicy {
         promote_(promote) {}
 
   void SetCapacity(std::uint64_t weight) override {
-    const auto small = static_cast<std::uint64_t>(small_share_ * static_cast<double>(weight));
-    most_in_main_ = weight - small;
-    most_in_ghost_ = static_cast<std::uint64_t>(ghost_share_ * static_cast<double>(weight));
+    most_in_main_ = weight - std::min(weight, ShareOf(weight, small_share_));
+    most_in_ghost_ = ShareOf(weight, ghost_share_);
   }
 
   void Admit(PolicyNode& node, std::uint64_t hash, std::uint32_t weight) override {

@@ -51,10 +51,7 @@ class Slru final : public QueuePolicy {
     // Finds something to do after a change of the capacity only.
     MoveDown(top_);
     for (unsigned segment = kLowest; segment <= top_; ++segment) {
-      PolicyNode* victim = lists_.Oldest(segment);
-      if (victim == nullptr) continue;
-      lists_.Remove(*victim);
-      return victim;
+      if (PolicyNode* victim = lists_.RemoveOldest(segment)) return victim;
     }
     return nullptr;
   }

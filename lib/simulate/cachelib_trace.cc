@@ -83,10 +83,6 @@ bool Recognize(const TraceSample& sample) {
   return !lines.empty() && parser.Parse(lines[0], request) == LineParser::Line::kNoRequest;
 }
 
-Result<std::unique_ptr<TraceReader>> Open(TraceSource input) {
-  return std::make_unique<LineTraceReader<CacheLibParser>>(std::move(input));
-}
-
 }  // namespace
 
 constinit const TraceFormat kCacheLibTrace = {
@@ -94,6 +90,6 @@ constinit const TraceFormat kCacheLibTrace = {
     .help = "Meta's CacheLib key-value traces; a line counts op_count times",
     .parameters = "",
     .recognize = Recognize,
-    .open = Open};
+    .open = OpenLines<CacheLibParser>};
 
 }  // namespace kvcache

@@ -105,6 +105,12 @@ class LineTraceReader final : public TraceReader {
   Parser parser_;
 };
 
+// A TraceFormat's `open`, for parsers without parameters.
+template <class Parser>
+Result<std::unique_ptr<TraceReader>> OpenLines(TraceSource input) {
+  return std::make_unique<LineTraceReader<Parser>>(std::move(input));
+}
+
 // Whether `parser` finds every line to be as it should.
 template <class Parser>
 bool Parses(Parser& parser, const TraceSample& sample) {

@@ -75,10 +75,6 @@ bool Recognize(const TraceSample& sample) {
   return lines >= 2;
 }
 
-Result<std::unique_ptr<TraceReader>> Open(TraceSource input) {
-  return std::make_unique<LineTraceReader<LisParser>>(std::move(input));
-}
-
 }  // namespace
 
 constinit const TraceFormat kLisTrace = {
@@ -86,6 +82,6 @@ constinit const TraceFormat kLisTrace = {
     .help = "ARC's block traces: first block, number of blocks, 0, request number",
     .parameters = "",
     .recognize = Recognize,
-    .open = Open};
+    .open = OpenLines<LisParser>};
 
 }  // namespace kvcache

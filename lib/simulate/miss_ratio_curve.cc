@@ -250,27 +250,37 @@ Result<EstimatedCurves> EstimateCurves(const std::string& path, const SampledTra
                                        std::span<const std::uint64_t> sizes, std::size_t anchors) {
   const SizeUnit unit = options.sizes.unit;
   EstimatedCurves estimated{SampledCurves(sample, unit, policies, sizes, options.threads),
-                            SamplingErrors(sample, unit, policies, sizes, options.threads)};
+                            std::vector<double>(policies.size(), 0)};
   if (sample.rate == 1) return estimated;
+  const bool converges =
+      sizes.back() >= (unit == SizeUnit::kBytes ? sample.all_bytes : sample.all_keys);
   const std::vector<std::size_t> at = AnchorIndices(sizes.size(), anchors);
+  // One correction has no neighbour that tells how good it is.
+  const bool anchors_tell = at.size() > 1 || (at.size() == 1 && converges);
   std::vector<SimulatedCase> cases;
-  for (const auto& policy : policies) {
-    if (!NeedsAnchors(policy)) continue;
-    for (const std::size_t index : at) cases.push_back({policy, sizes[index]});
+  std::vector<std::size_t> untold;  // numbers of policies of which a sample's halves must tell
+  std::vector<std::optional<PolicySpec>> untold_policies;
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    if (NeedsAnchors(policies[i])) {
+      for (const std::size_t index : at) cases.push_back({policies[i], sizes[index]});
+      if (anchors_tell) continue;
+    }
+    untold.push_back(i);
+    untold_policies.push_back(policies[i]);
   }
+  const std::vector<double> errors =
+      SamplingErrors(sample, unit, untold_policies, sizes, options.threads);
+  for (std::size_t i = 0; i < untold.size(); ++i) estimated.likely_errors[untold[i]] = errors[i];
   if (cases.empty()) return estimated;
   const auto exact = Simulate(path, cases, options, {});
   if (!exact) return std::unexpected(exact.error());
-  const bool converges =
-      sizes.back() >= (unit == SizeUnit::kBytes ? sample.all_bytes : sample.all_keys);
   auto next = exact->begin();
   for (std::size_t i = 0; i < policies.size(); ++i) {
     if (!NeedsAnchors(policies[i])) continue;
     std::vector<CurveAnchor> known;
     for (const std::size_t index : at) known.push_back({index, (next++)->counts});
     const double left = CorrectCurve(estimated.curves[i], known, converges);
-    // One correction has no neighbour that tells how good it is.
-    if (known.size() > 1 || converges) estimated.likely_errors[i] = left;
+    if (anchors_tell) estimated.likely_errors[i] = left;
   }
   return estimated;
 }

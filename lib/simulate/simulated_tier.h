@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "policy/tier_rules.h"
 #include "simulate/simulated_shard.h"
 
 namespace kvcache {
@@ -54,11 +55,6 @@ class SimulatedTier {
   }
 
  private:
-  static constexpr std::uint32_t kHitsPerRepair = 32;
-  static constexpr std::size_t kMostBatch = 32;
-  static constexpr std::size_t kMostOfShard = 32;
-  static constexpr std::uint64_t kSpare = 512;  // of the capacity, that a batch frees at most
-
   SimulatedShard& ShardOf(std::uint64_t hash) const {
     return *shards_[hash & (shards_.size() - 1)];
   }
@@ -72,12 +68,11 @@ class SimulatedTier {
   void EvictBatch(SimulatedShard& wanted, std::uint64_t size) {
     SimulatedShard& shard = ShardToEvictFrom(wanted);
     shard.policy().SetCapacity(shard.used());
-    const std::size_t batch =
-        std::clamp<std::size_t>(shard.objects() / kMostOfShard, 1, kMostBatch);
+    const std::size_t batch = std::max<std::size_t>(EvictionBatch(shard.objects()), 1);
     const std::uint64_t before = shard.used();
     for (std::size_t i = 0; i < batch && shard.objects() > 0; ++i) {
       const std::uint64_t evicted = before - shard.used();
-      if (evicted >= size && evicted * kSpare >= capacity_) break;
+      if (evicted >= size && evicted * kEvictionPart >= capacity_) break;
       shard.Evict();
     }
     used_ -= before - shard.used();
@@ -85,7 +80,7 @@ class SimulatedTier {
 
   SimulatedShard& ShardToEvictFrom(SimulatedShard& shard) {
     SimulatedShard& other = *shards_[turn_++ % shards_.size()];
-    if (shard.used() + shard.used() / 16 < other.used()) return other;
+    if (TakesFrom(shard.used(), other.used())) return other;
     if (shard.used() > 0) return shard;
     return **std::ranges::find_if(shards_, [](const auto& one) { return one->used() > 0; });
   }

@@ -28,16 +28,12 @@ class TextParser final : public LineParser {
 // What no other format recognizes is text.
 bool Recognize(const TraceSample& /*sample*/) { return false; }
 
-Result<std::unique_ptr<TraceReader>> Open(TraceSource input) {
-  return std::make_unique<LineTraceReader<TextParser>>(std::move(input));
-}
-
 }  // namespace
 
 constinit const TraceFormat kTextTrace = {.name = "text",
                                           .help = "key, or key,size in bytes, a line",
                                           .parameters = "",
                                           .recognize = Recognize,
-                                          .open = Open};
+                                          .open = OpenLines<TextParser>};
 
 }  // namespace kvcache

@@ -73,10 +73,6 @@ bool Recognize(const TraceSample& sample) {
   return Parses(parser, sample);
 }
 
-Result<std::unique_ptr<TraceReader>> Open(TraceSource input) {
-  return std::make_unique<LineTraceReader<TwitterParser>>(std::move(input));
-}
-
 }  // namespace
 
 constinit const TraceFormat kTwitterTrace = {
@@ -84,6 +80,6 @@ constinit const TraceFormat kTwitterTrace = {
     .help = "Twitter's cache traces; a size is the key's and the value's",
     .parameters = "",
     .recognize = Recognize,
-    .open = Open};
+    .open = OpenLines<TwitterParser>};
 
 }  // namespace kvcache

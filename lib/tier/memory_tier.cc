@@ -255,18 +255,14 @@ bool MemoryTier::MakeRoom(std::size_t charge, Shard& shard) {
 // Evicts from one shard: the bytes wanted, and where entries are small a few more, so that finding
 // out about readers is paid for once in many evictions.
 std::size_t MemoryTier::EvictBatch(std::size_t charge, Shard& wanted) {
-  // Of a small shard only a small part, or what is hot in it would leave with what is not.
-  constexpr std::size_t kMostBatch = 32;
-  constexpr std::size_t kMostOfShard = 32;
   Shard* shard = ShardToEvictFrom(wanted);
   if (shard == nullptr) return 0;
-  const std::uint64_t spare = shard->bytes() * shards() / 512;
+  const std::uint64_t spare = shard->bytes() * shards() / kEvictionPart;
   std::array<Entry*, Shard::kMostEvicted> victims;
   std::size_t count = 0;
   {
     const std::lock_guard lock(shard->mutex());
-    const std::size_t batch =
-        std::clamp<std::size_t>(shard->entries() / kMostOfShard, 1, kMostBatch);
+    const std::size_t batch = std::max<std::size_t>(EvictionBatch(shard->entries()), 1);
     count = shard->Evict(std::span(victims).first(charge > spare ? victims.size() : batch),
                          std::max<std::uint64_t>(charge, spare));
     ReportOverhead(*shard);
@@ -275,17 +271,15 @@ std::size_t MemoryTier::EvictBatch(std::size_t charge, Shard& wanted) {
   return count;
 }
 
-// The larger of two, which keeps shards about equal; null when all are empty.
+// By turns.
 Shard& MemoryTier::NextShard() {
   return shards_[rotor_.fetch_add(1, std::memory_order_relaxed) % shards()];
 }
 
-// The shard that grows gives way, so that each is a cache of its own, of a steady size; but one
-// that is clearly smaller than another, chosen by turns, takes from that.
+// Null when all are empty.
 Shard* MemoryTier::ShardToEvictFrom(Shard& shard) {
   Shard& other = NextShard();
-  const bool smaller = shard.bytes() + shard.bytes() / 16 < other.bytes();
-  Shard& chosen = smaller ? other : shard;
+  Shard& chosen = TakesFrom(shard.bytes(), other.bytes()) ? other : shard;
   if (chosen.bytes() > 0) return &chosen;
   for (std::size_t i = 0; i < shards(); ++i) {
     if (shards_[i].bytes() > 0) return &shards_[i];

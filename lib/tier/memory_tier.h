@@ -39,6 +39,7 @@
 #include "base/hash.h"
 #include "kvcache/error.h"
 #include "kvcache/stats.h"
+#include "policy/tier_rules.h"
 #include "tier/hit_counters.h"
 #include "tier/policy_registry.h"
 #include "tier/shard.h"
@@ -131,8 +132,6 @@ class MemoryTier {
     std::uint64_t stamp = 0;
   };
 
-  // A thread's hits in one shard between two repairs that it pays for.
-  static constexpr std::uint32_t kHitsPerRepair = 32;
   static constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 62;
   static constexpr std::size_t kSlice = 256;  // entries handled under one hold of a lock
   static constexpr std::size_t kCollectBatch = 64;

@@ -13,7 +13,7 @@ class WrongCalls(harness.TestCase):
 
     def test_one_line_with_the_way_to_help(self):
         self.output("put", "k", "v")
-        for arguments, words in [
+        self.check_wrong_calls([], [
             ([], ["no command given", "kvtool --help"]),
             (["bogus"], ["no such command: bogus", "kvtool --help"]),
             (["--bogus", "get", "k"], ["--bogus"]),
@@ -41,11 +41,7 @@ class WrongCalls(harness.TestCase):
             (["--secondary", "s", "delete", "k"], ["writes", "--secondary"]),
             (["--json", "stats", "--prometheus"], ["--prometheus"]),
             (["--json", "dump", "-"], ["--format jsonl"]),
-        ]:
-            with self.subTest(arguments=arguments):
-                message = self.failure(2, *arguments)
-                for word in words:
-                    self.assertIn(word, message)
+        ])
 
     def test_commands_of_later_are_not_there(self):
         for command in ("bench",):

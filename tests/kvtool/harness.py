@@ -92,6 +92,14 @@ class TestCase(unittest.TestCase):
         self.assertEqual(done.stdout, b"", arguments)
         return self.one_complaint(done)
 
+    def check_wrong_calls(self, call, wrong):
+        """`wrong`: pairs of arguments after `call`, and words of what is said of them."""
+        for arguments, words in wrong:
+            with self.subTest(arguments):
+                message = self.failure(2, *call, *arguments)
+                for word in words:
+                    self.assertIn(word, message)
+
     def one_complaint(self, done):
         message = done.stderr.decode()
         self.assertRegex(message, r"\Akvtool: [^\n]+\n\Z")
