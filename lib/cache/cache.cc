@@ -25,13 +25,17 @@ std::uint32_t DefaultShards(const Options& options) {
       {1024, std::bit_ceil(4 * processors), std::bit_floor(std::max<std::uint64_t>(most, 1))}));
 }
 
-TierOptions TierOptionsOf(const Options& options) {
+using Audit = std::function<void(std::uint64_t hash, Entry& entry)>;
+
+TierOptions TierOptionsOf(const Options& options, Audit audit) {
   return {.capacity = options.capacity,
           .capacity_entries = options.capacity_entries,
           .shards = options.shards != 0 ? options.shards : DefaultShards(options),
           .alignment = options.value_alignment,
           .exact_policy = options.exact_policy,
-          .seed = RandomSeed()};
+          .seed = RandomSeed(),
+          .audit_one_in = options.audit_one_in == 0 ? 0 : std::bit_ceil(options.audit_one_in),
+          .audit = std::move(audit)};
 }
 
 }  // namespace
@@ -47,8 +51,10 @@ void Value::Release() noexcept {
 
 Protocol::Protocol(const Options& options, const PolicySpec& policy, std::unique_ptr<Store> store)
     : cache_absent_(options.cache_absent),
+      on_disagreement_(options.on_disagreement),
       store_(std::move(store)),
-      tier_(TierOptionsOf(options), policy),
+      tier_(TierOptionsOf(options, [this](auto hash, Entry& entry) { Audit(hash, entry); }),
+            policy),
       lanes_(std::make_unique<Lane[]>(tier_.shards())) {}
 
 Stats Protocol::GetStats() {

@@ -20,6 +20,10 @@ Result<void> Options::Validate() const {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("value_alignment = {}: use 16 or 64", value_alignment));
   }
+  if (audit_one_in > std::uint64_t{1} << 62) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("audit_one_in = {}: use at most 2^62, or 0 for none", audit_one_in));
+  }
   return {};
 }
 

@@ -87,6 +87,8 @@ class alignas(64) Protocol {
   Shard& ShardOf(HashedKey key) { return tier_.ShardOf(key.hash); }
   Lane& LaneOf(HashedKey key) { return lanes_[tier_.ShardIndex(key.hash)]; }
 
+  void Audit(std::uint64_t hash, Entry& entry);
+  std::optional<bool> StoreAgrees(const Entry& entry);
   Result<std::optional<Value>> Find(HashedKey key);
   Result<std::optional<Value>> FindAndRecord(HashedKey key);
   Result<bool> FindAndRecord(HashedKey key, std::string& value);
@@ -118,6 +120,7 @@ class alignas(64) Protocol {
   Result<void> WriteStore(Commit&& commit);
 
   const bool cache_absent_;
+  const std::function<void(std::string_view key)> on_disagreement_;
   const std::unique_ptr<Store> store_;
   Recorder recorder_;
   MemoryTier tier_;

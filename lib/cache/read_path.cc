@@ -90,17 +90,22 @@ void Protocol::Record(HashedKey key, const Result<std::optional<Value>>& result)
 bool Protocol::FindAgain(Fetch& fetch, std::optional<Value>& found) {
   const HashedKey key = fetch.load.key;
   Shard& shard = ShardOf(key);
-  const std::lock_guard lock(shard.mutex());
-  if (Entry* entry = shard.Find(key.hash, key.key)) {
-    tier_.HitLocked(key.hash, *entry);
+  Entry* audited = nullptr;
+  {
+    const std::lock_guard lock(shard.mutex());
+    Entry* entry = shard.Find(key.hash, key.key);
+    if (entry == nullptr) {
+      fetch.role = LaneOf(key).in_flight.BeginRead(fetch.load);
+      ShardStats& counters = shard.counters();
+      ++counters.misses;
+      ++(fetch.Joins() ? counters.shared_loads : counters.loads);
+      return false;
+    }
+    audited = tier_.HitLocked(key.hash, *entry);
     found = ValueOf(*entry);
-    return true;
   }
-  fetch.role = LaneOf(key).in_flight.BeginRead(fetch.load);
-  ShardStats& counters = shard.counters();
-  ++counters.misses;
-  ++(fetch.Joins() ? counters.shared_loads : counters.loads);
-  return false;
+  if (audited != nullptr) Audit(key.hash, *audited);
+  return true;
 }
 
 Result<std::optional<Value>> Protocol::Resolve(Fetch& fetch) {

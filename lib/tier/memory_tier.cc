@@ -10,9 +10,20 @@
 #include "base/stats_fields.h"
 
 namespace kvcache {
+namespace {
+
+// Both numbers are powers of two, so what is due after hits that either divides is due after hits
+// that the smaller one divides.
+std::uint64_t DueMask(std::uint64_t audit_one_in) {
+  const std::uint64_t repair_one_in = kHitsPerRepair;
+  return (audit_one_in == 0 ? repair_one_in : std::min(repair_one_in, audit_one_in)) - 1;
+}
+
+}  // namespace
 
 MemoryTier::MemoryTier(const TierOptions& options, const PolicySpec& policy)
     : options_(options),
+      due_mask_(DueMask(options.audit_one_in)),
       slabs_(*new SlabAllocator(options.alignment)),
       shards_(std::make_unique<Shard[]>(options.shards)),
       hits_(options.shards),
@@ -149,10 +160,26 @@ std::optional<bool> MemoryTier::Peek(std::uint64_t hash, std::string_view key) c
   return entry == nullptr ? std::nullopt : std::optional(!entry->absent());
 }
 
-void MemoryTier::HitLocked(std::uint64_t hash, Entry& entry) {
+Entry* MemoryTier::HitLocked(std::uint64_t hash, Entry& entry) {
   const std::size_t index = ShardIndex(hash);
   shards_[index].Touch(entry);
-  hits_.Add(epoch::ThisThread(), index, entry.absent());
+  return ToAudit(hits_.Add(epoch::ThisThread(), index, entry.absent()), entry);
+}
+
+// Under the guard or the lock.
+Entry* MemoryTier::ToAudit(std::uint64_t hits, Entry& entry) const {
+  if (options_.audit_one_in == 0 || hits % options_.audit_one_in != 0) return nullptr;
+  entry.Ref();
+  return &entry;
+}
+
+MemoryTier::Due MemoryTier::DueAfter(std::uint64_t hits, std::uint64_t hash, Entry& entry) const {
+  return {.hash = hash, .repair = hits % kHitsPerRepair == 0, .audited = ToAudit(hits, entry)};
+}
+
+void MemoryTier::Pay(const Due& due) {
+  if (due.repair) Repair(due.hash);
+  if (due.audited != nullptr) options_.audit(due.hash, *due.audited);
 }
 
 void MemoryTier::Repair(std::uint64_t hash) {

@@ -22,11 +22,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -57,6 +57,10 @@ struct TierOptions {
   std::uint32_t alignment = 16;
   bool exact_policy = false;
   std::uint64_t seed = 0;
+  // One in so many hits, 0 or a power of two, is handed to `audit`, which takes over a reference to
+  // the entry. Called without a lock or guard.
+  std::uint64_t audit_one_in = 0;
+  std::function<void(std::uint64_t hash, Entry& entry)> audit = nullptr;
 };
 
 // Thread-safe, but the destructor.
@@ -87,8 +91,9 @@ class MemoryTier {
   // know. Counts and touches nothing.
   std::optional<bool> Peek(std::uint64_t hash, std::string_view key) const;
 
-  // A hit found under the shard's lock: counts and touches.
-  void HitLocked(std::uint64_t hash, Entry& entry);
+  // A hit found under the shard's lock: counts and touches. The entry, with a reference, if the
+  // caller is to audit it; else null.
+  [[nodiscard]] Entry* HitLocked(std::uint64_t hash, Entry& entry);
 
   // A new entry with one reference, the caller's; null when the tier has no room for it. May evict,
   // so no shard's lock may be held.
@@ -137,10 +142,21 @@ class MemoryTier {
   static constexpr std::size_t kCollectBatch = 64;
   static constexpr std::uint64_t kCollectAbove = std::uint64_t{128} << 10;  // retired bytes
 
+  // What some hits are followed by, once the thread has left the guard.
+  struct Due {
+    std::uint64_t hash;
+    bool repair;
+    Entry* audited;  // with a reference; or null
+  };
+
   // Marks the entry for the policy; null when that takes the lock.
   static Entry* Touch(const Shard& shard, Entry* entry);
-  // True when the thread is to pay for a repair, once it has left the guard.
-  bool CountHit(const epoch::ThreadSlot& thread, std::uint64_t hash, const Entry& entry);
+  // True when something is due: DueAfter() knows what.
+  bool CountHit(const epoch::ThreadSlot& thread, std::uint64_t hash, const Entry& entry,
+                std::uint64_t& hits);
+  Due DueAfter(std::uint64_t hits, std::uint64_t hash, Entry& entry) const;
+  void Pay(const Due& due);
+  Entry* ToAudit(std::uint64_t hits, Entry& entry) const;
   void Repair(std::uint64_t hash);
 
   PolicyContext Context() const;
@@ -167,7 +183,8 @@ class MemoryTier {
   void ReportOverhead(Shard& shard);
 
   const TierOptions options_;
-  SlabAllocator& slabs_;  // deletes itself when its last user goes
+  const std::uint64_t due_mask_;  // something is due after hits of whose number it has no bit
+  SlabAllocator& slabs_;          // deletes itself when its last user goes
   std::unique_ptr<Shard[]> shards_;
   HitCounters hits_;
   std::atomic<std::uint64_t> rotor_{0};
@@ -187,17 +204,22 @@ class MemoryTier {
 template <class Use>
 bool MemoryTier::Hit(std::uint64_t hash, std::string_view key, Use&& use) {
   epoch::ThreadSlot& thread = epoch::ThisThread();
-  bool repair = false;
+  Due due;
+  bool any_due = false;
   {
     const epoch::Guard guard(thread);
     Shard& shard = ShardOf(hash);
     Entry* entry = Touch(shard, shard.table().Find(hash, key));
     if (entry == nullptr) return false;
     use(*entry);
-    repair = CountHit(thread, hash, *entry);
+    std::uint64_t hits = 0;
+    any_due = CountHit(thread, hash, *entry, hits);
+    if (any_due) [[unlikely]] {
+      due = DueAfter(hits, hash, *entry);
+    }
   }
-  if (repair) [[unlikely]] {
-    Repair(hash);
+  if (any_due) [[unlikely]] {
+    Pay(due);
   }
   return true;
 }
@@ -206,7 +228,8 @@ template <class Use, class Miss>
 void MemoryTier::HitMany(std::span<const HashedKey> keys, Use&& use, Miss&& miss) {
   assert(keys.size() <= kMostAhead);
   epoch::ThreadSlot& thread = epoch::ThisThread();
-  std::uint64_t repairs = 0;  // bit i: after the hit of keys[i]
+  std::array<Due, kMostAhead> due;
+  std::size_t dues = 0;
   {
     const epoch::Guard guard(thread);
     std::array<Table::Bucket, kMostAhead> homes;
@@ -228,12 +251,13 @@ void MemoryTier::HitMany(std::span<const HashedKey> keys, Use&& use, Miss&& miss
         continue;
       }
       use(*entry);
-      repairs |= std::uint64_t{CountHit(thread, keys[i].hash, *entry)} << i;
+      std::uint64_t hits = 0;
+      if (CountHit(thread, hash, *entry, hits)) [[unlikely]] {
+        due[dues++] = DueAfter(hits, hash, *entry);
+      }
     }
   }
-  for (; repairs != 0; repairs &= repairs - 1) {
-    Repair(keys[static_cast<std::size_t>(std::countr_zero(repairs))].hash);
-  }
+  for (std::size_t i = 0; i < dues; ++i) Pay(due[i]);
 }
 
 [[gnu::always_inline]] inline Entry* MemoryTier::Touch(const Shard& shard, Entry* entry) {
@@ -249,8 +273,9 @@ void MemoryTier::HitMany(std::span<const HashedKey> keys, Use&& use, Miss&& miss
 }
 
 inline bool MemoryTier::CountHit(const epoch::ThreadSlot& thread, std::uint64_t hash,
-                                 const Entry& entry) {
-  return hits_.Add(thread, ShardIndex(hash), entry.absent()) % kHitsPerRepair == 0;
+                                 const Entry& entry, std::uint64_t& hits) {
+  hits = hits_.Add(thread, ShardIndex(hash), entry.absent());
+  return (hits & due_mask_) == 0;
 }
 
 template <class InScope>

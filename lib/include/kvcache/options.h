@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "kvcache/error.h"
 #include "kvcache/rocksdb.h"
@@ -42,6 +44,15 @@ struct Options {
   // Exact eviction order, as the reference simulators define it; slower. Only meaningful with one
   // shard and one thread.
   bool exact_policy = false;
+
+  // Audit: one in so many hits reads the key from the store as well, and compares; rounded up to a
+  // power of two, counted by each thread and shard for itself. 0: none. Says whether the store is
+  // written past the cache without Invalidate. An audited hit costs a read of the store, of which
+  // an error is ignored; a writer of the key meanwhile makes it void. Stats counts audits and
+  // disagreements; a key that disagrees is dropped from the tier.
+  std::uint64_t audit_one_in = 0;
+  // Called, on the thread whose hit it was and with no lock held, for each disagreement.
+  std::function<void(std::string_view key)> on_disagreement = nullptr;
 
   // The first thing wrong with these options, or nothing. Cache::Open calls it.
   Result<void> Validate() const;

@@ -40,6 +40,8 @@ struct ShardStats {
   std::uint64_t rejections = 0;        // entries that could not go in: too large, or no room
   std::uint64_t writes = 0;            // keys put or deleted
   std::uint64_t invalidations = 0;     // entries dropped by writes and Invalidate
+  std::uint64_t audits = 0;            // hits compared with the store (Options::audit_one_in)
+  std::uint64_t disagreements = 0;     // of those, what the store did not have so
   // Gauges.
   std::uint64_t entries = 0;        // resident entries
   std::uint64_t bytes = 0;          // charged to them: payload, header, allocator's rounding

@@ -1,0 +1,48 @@
+// Audits: what a hit gave is compared with the store (Options::audit_one_in).
+#include <new>
+
+#include "cache/guarded.h"
+#include "cache/protocol.h"
+
+namespace kvcache {
+
+// Every write and invalidation of a key unlinks its entry before the store is written, and an entry
+// is linked once. So one that a hit found and that is still linked when the store was read equals
+// what the store held meanwhile; no mark of its own is needed.
+void Protocol::Audit(std::uint64_t hash, Entry& entry) {
+  const Value held(&entry, entry.value(), true);  // gives the reference back
+  const std::optional<bool> agrees = StoreAgrees(entry);
+  if (!agrees) return;
+  Shard& shard = tier_.ShardOf(hash);
+  {
+    const std::lock_guard lock(shard.mutex());
+    if (!shard.Holds(hash, entry)) return;
+    ++shard.counters().audits;
+    if (*agrees) return;
+    ++shard.counters().disagreements;
+    tier_.Drop(shard, hash, entry.key());
+  }
+  if (on_disagreement_ == nullptr) return;
+  // What it throws is not the lookup's.
+  static_cast<void>(Guarded<Result<void>>([&]() -> Result<void> {
+    on_disagreement_(entry.key());
+    return {};
+  }));
+}
+
+// Nothing when the store could not be read.
+std::optional<bool> Protocol::StoreAgrees(const Entry& entry) {
+  bool same = false;
+  try {
+    const auto found = Guarded<Result<bool>>([&] {
+      return store_->Get(entry.key(),
+                         [&](std::string_view value) { same = value == entry.value(); });
+    });
+    if (!found) return std::nullopt;
+    return entry.absent() ? !*found : *found && same;
+  } catch (const std::bad_alloc&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace kvcache
