@@ -57,6 +57,24 @@ struct Fixture {
   MemoryTier tier;
 };
 
+// The accounts say what is there, entry by entry.
+void CheckAccounts(MemoryTier& tier) {
+  for (std::size_t i = 0; i < tier.shards(); ++i) {
+    Shard& shard = tier.shard(i);
+    const std::lock_guard lock(shard.mutex());
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+    for (std::size_t position = 0; position < shard.table().positions(); ++position) {
+      const Entry* entry = shard.table().At(position);
+      if (entry == nullptr) continue;
+      ++entries;
+      bytes += SlabAllocator::ChargeOf(entry);
+    }
+    REQUIRE(shard.entries() == entries);
+    REQUIRE(shard.bytes() == bytes);
+  }
+}
+
 std::string ValueFor(const std::string& key, std::size_t size) {
   std::string value = key + ":";
   while (value.size() < size) value += static_cast<char>('a' + value.size() % 26);
@@ -132,6 +150,7 @@ TEST_CASE("tier: entries are what was put, or gone; the accounts never exceed th
         // Two slabs: what one insertion may have been given before it saw the tables grow.
         REQUIRE(stats.memory_bytes <= 16 * kMiB + 2 * SlabAllocator::kSlabBytes);
         REQUIRE(stats.pinned_bytes == 0);
+        CheckAccounts(f.tier);
       }
     }
     const Stats stats = f.tier.GetStats();
@@ -189,6 +208,22 @@ TEST_CASE("tier: SetCapacity gives memory back by evicting and moving, and keeps
   CHECK_FALSE(f.Put("x", "y"));
   f.tier.SetCapacity(kMiB);
   CHECK(f.Put("x", "y"));
+}
+
+TEST_CASE("tier: an entry that moves to a block of another size is charged for that one") {
+  Fixture f({.capacity = 16 * kMiB, .shards = 2});
+  std::mt19937_64 random(testing::Seed());
+  // Below 8 MiB blocks are of fewer sizes.
+  for (const std::uint64_t capacity : {16 * kMiB, 4 * kMiB, 12 * kMiB, 2 * kMiB}) {
+    CAPTURE(capacity);
+    f.tier.SetCapacity(capacity);
+    CheckAccounts(f.tier);
+    for (int i = 0; i < 20000; ++i) {
+      const std::string key = std::to_string(random() % 50000);
+      f.Put(key, ValueFor(key, random() % 1000));
+    }
+    CheckAccounts(f.tier);
+  }
 }
 
 TEST_CASE("tier: a capacity in entries is kept exactly") {

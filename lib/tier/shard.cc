@@ -104,6 +104,9 @@ void Shard::Replace(std::uint64_t hash, Entry& old, Entry& copy) {
   PolicyOf(old).Replace(old.node(), copy.node());
   copy.set_flags(copy.flags() | Entry::kLinked);
   table_.Replace(hash, &old, &copy);
+  // Its block may be of another size.
+  bytes_.store(bytes() - SlabAllocator::ChargeOf(&old) + SlabAllocator::ChargeOf(&copy),
+               std::memory_order_relaxed);
   old.set_flags(static_cast<std::uint8_t>(old.flags() & ~int{Entry::kLinked}));
 }
 
