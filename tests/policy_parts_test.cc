@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -137,16 +138,17 @@ class NaiveGhosts {
 
 // Forgets of both until they are even: a call of so many steps may have found some keys that had
 // been taken out already.
-void ForgetAlike(const GhostQueue& ghosts, NaiveGhosts& naive, std::size_t steps) {
-  REQUIRE(ghosts.size() <= naive.size());
-  REQUIRE(naive.size() - ghosts.size() <= steps);
-  while (naive.size() > ghosts.size()) naive.Forget();
+void ForgetAlike(std::size_t left, NaiveGhosts& naive, std::size_t steps) {
+  REQUIRE(left <= naive.size());
+  REQUIRE(naive.size() - left <= steps);
+  while (naive.size() > left) naive.Forget();
 }
 
-TEST_CASE("ghost queue: the oldest go first, and any can be taken out") {
+template <unsigned kQueues>
+void CompareWithNaiveGhosts() {
   std::mt19937_64 random(testing::Seed());
-  GhostQueue ghosts;
-  NaiveGhosts naive;
+  GhostQueues<kQueues> ghosts;
+  std::array<NaiveGhosts, kQueues> naive_queues;
   // Few homes in the index, and all tags the same.
   const auto draw = [&random] { return (random() % 8 << 61) | random() % 150; };
   std::uint64_t most = 100;  // weight
@@ -154,34 +156,49 @@ TEST_CASE("ghost queue: the oldest go first, and any can be taken out") {
     if (step % 3000 == 0) most = random() % 3 == 0 ? random() % 40 : random() % 9000;
     const auto weight = static_cast<std::uint32_t>(random() % 20);
     const std::uint64_t hash = draw();
+    const auto queue = static_cast<unsigned>(random() % kQueues);
+    NaiveGhosts& naive = naive_queues[queue];
     const std::uint64_t action = random() % 16;
     if (action < 8) {
-      ghosts.Push(hash, weight);
+      ghosts.Push(hash, weight, queue);
+      for (NaiveGhosts& other : naive_queues) other.Erase(hash);
       naive.Push(hash, weight);
     } else if (action < 10) {
-      REQUIRE(ghosts.Erase(hash) == naive.Erase(hash));
+      const auto taken = ghosts.Take(hash);
+      for (unsigned i = 0; i < kQueues; ++i) {
+        REQUIRE((taken && taken->queue == i) == naive_queues[i].Erase(hash));
+      }
     } else if (action < 12) {
-      ghosts.Trim(most);
+      ghosts.Trim(most, ~std::size_t{0}, queue);
       while (naive.weight() > most) naive.Forget();
     } else if (action < 13) {
       const std::size_t steps = random() % 3;
-      ghosts.Trim(most, steps);
-      ForgetAlike(ghosts, naive, steps);
+      ghosts.Trim(most, steps, queue);
+      ForgetAlike(ghosts.size(queue), naive, steps);
     } else if (action < 14) {
       const auto light = [](std::uint32_t one) { return one < 6; };
-      ghosts.ForgetOldest(1000, light);
+      ghosts.ForgetOldest(1000, light, queue);
       while (naive.size() > 0 && light(naive.oldest().weight)) naive.Forget();
     } else if (action < 15) {
       const std::size_t steps = random() % 3;
-      ghosts.ForgetOldest(steps, [](std::uint32_t) { return true; });
-      ForgetAlike(ghosts, naive, steps);
+      ghosts.ForgetOldest(steps, [](std::uint32_t) { return true; }, queue);
+      ForgetAlike(ghosts.size(queue), naive, steps);
     }
-    REQUIRE(ghosts.size() == naive.size());
-    REQUIRE(ghosts.weight() == naive.weight());
     const std::uint64_t asked = draw();
-    REQUIRE(ghosts.WeightOf(asked) == naive.WeightOf(asked));
-    REQUIRE(ghosts.Has(asked) == naive.WeightOf(asked).has_value());
+    const auto found = ghosts.Find(asked);
+    for (unsigned i = 0; i < kQueues; ++i) {
+      REQUIRE(ghosts.size(i) == naive_queues[i].size());
+      REQUIRE(ghosts.weight(i) == naive_queues[i].weight());
+      const auto here = found && found->queue == i ? std::optional(found->weight) : std::nullopt;
+      REQUIRE(here == naive_queues[i].WeightOf(asked));
+    }
   }
+}
+
+TEST_CASE("ghost queues: the oldest go first, and any can be taken out") {
+  CompareWithNaiveGhosts<1>();
+  CompareWithNaiveGhosts<2>();
+  CompareWithNaiveGhosts<3>();
 }
 
 TEST_CASE("ghost queue: steps are counted where nothing was taken out") {
@@ -189,8 +206,8 @@ TEST_CASE("ghost queue: steps are counted where nothing was taken out") {
   for (std::uint64_t i = 0; i < 10; ++i) ghosts.Push(i, 2);
   ghosts.Trim(0, 3);
   CHECK(ghosts.size() == 7);
-  CHECK(!ghosts.Has(2));
-  CHECK(ghosts.Has(3));
+  CHECK(!ghosts.Find(2));
+  CHECK(ghosts.Find(3));
   ghosts.ForgetOldest(2, [](std::uint32_t) { return true; });
   CHECK(ghosts.size() == 5);
   ghosts.Trim(0, 0);
@@ -205,7 +222,7 @@ TEST_CASE("ghost queue: its memory follows what it has to remember") {
   CHECK(ghosts.MemoryBytes() > 100'000 * 16);
   // Keys that go in and out do not fill the ring.
   for (std::uint64_t i = 0; i < 500'000; ++i) {
-    ghosts.Erase(hash(i));
+    ghosts.Take(hash(i));
     ghosts.Push(hash(i + 100'000), 1);
   }
   CHECK(ghosts.size() == 100'000);

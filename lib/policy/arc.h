@@ -18,7 +18,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -37,16 +36,16 @@ class Arc final : public QueuePolicy {
   void Admit(PolicyNode& node, std::uint64_t hash, std::uint32_t weight) override {
     QueuePolicy::Admit(node, hash, weight);
     const double target = Target();
-    const auto once = static_cast<double>(ghosts_[kOnce].weight());
-    const auto again = static_cast<double>(ghosts_[kAgain].weight());
-    enters_ = kAgain;
-    if (ghosts_[kOnce].Erase(hash)) {
+    const auto once = static_cast<double>(ghosts_.weight(kOnce));
+    const auto again = static_cast<double>(ghosts_.weight(kAgain));
+    const auto ghost = ghosts_.Take(hash);
+    enters_ = ghost ? kAgain : kOnce;
+    if (!ghost) return;
+    if (ghost->queue == kOnce) {
       target_ = std::min(target + weight * AtLeastOne(again, once), static_cast<double>(capacity_));
-    } else if (ghosts_[kAgain].Erase(hash)) {
+    } else {
       target_ = std::max(target - weight * AtLeastOne(once, again), 0.0);
       full_gives_way_ = true;
-    } else {
-      enters_ = kOnce;
     }
   }
   void Insert(PolicyNode& node) override {
@@ -66,14 +65,13 @@ class Arc final : public QueuePolicy {
     const unsigned list = lists_.size(preferred) != 0 ? preferred : 1 - preferred;
     PolicyNode* victim = lists_.Oldest(list);
     if (victim == nullptr) return nullptr;
-    ghosts_[list].Push(hash_(*victim), NodeLists::WeightOf(*victim));
+    ghosts_.Push(hash_(*victim), NodeLists::WeightOf(*victim), list);
     lists_.Remove(*victim);
     Forget();
     return victim;
   }
   std::size_t MemoryBytes() const override {
-    return QueuePolicy::MemoryBytes() + ghosts_[kOnce].MemoryBytes() +
-           ghosts_[kAgain].MemoryBytes();
+    return QueuePolicy::MemoryBytes() + ghosts_.MemoryBytes();
   }
 
  private:
@@ -91,10 +89,10 @@ class Arc final : public QueuePolicy {
   }
   // What T1 and B1, and all four, have too much of.
   void Forget() {
-    ghosts_[kOnce].Trim(Rest(capacity_, lists_.weight(kOnce)), most_passed());
+    ghosts_.Trim(Rest(capacity_, lists_.weight(kOnce)), most_passed(), kOnce);
     const std::uint64_t others =
-        lists_.weight(kOnce) + lists_.weight(kAgain) + ghosts_[kOnce].weight();
-    ghosts_[kAgain].Trim(Rest(2 * capacity_, others), most_passed());
+        lists_.weight(kOnce) + lists_.weight(kAgain) + ghosts_.weight(kOnce);
+    ghosts_.Trim(Rest(2 * capacity_, others), most_passed(), kAgain);
   }
 
   const std::function<std::uint64_t(const PolicyNode&)> hash_;
@@ -102,7 +100,7 @@ class Arc final : public QueuePolicy {
   double target_ = 0;
   unsigned enters_ = kOnce;
   bool full_gives_way_ = false;  // T1 that holds just the target does; from Admit to Insert
-  std::array<GhostQueue, 2> ghosts_;
+  GhostQueues<2> ghosts_;
 };
 
 }  // namespace kvcache

@@ -44,9 +44,8 @@ class Lirs final : public QueuePolicy {
 
   void Admit(PolicyNode& node, std::uint64_t hash, std::uint32_t weight) override {
     QueuePolicy::Admit(node, hash, weight);
-    const auto last_use = ghosts_.WeightOf(hash);
-    used_again_ = last_use && InStack(*last_use);
-    if (last_use) ghosts_.Erase(hash);
+    const auto ghost = ghosts_.Take(hash);
+    used_again_ = ghost && InStack(ghost->weight);
   }
 
   void Insert(PolicyNode& node) override {

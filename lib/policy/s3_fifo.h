@@ -36,7 +36,7 @@ class S3Fifo final : public QueuePolicy {
 
   void Admit(PolicyNode& node, std::uint64_t hash, std::uint32_t weight) override {
     QueuePolicy::Admit(node, hash, weight);
-    enters_ = ghosts_.Erase(hash) ? kMain : kSmall;
+    enters_ = ghosts_.Take(hash) ? kMain : kSmall;
   }
   void Insert(PolicyNode& node) override { lists_.Push(enters_, node); }
   void Touch(PolicyNode& node) override { CountHit(node, kMostHits); }
@@ -69,7 +69,7 @@ class S3Fifo final : public QueuePolicy {
     }
     if (node == nullptr) return nullptr;
     ghosts_.Push(hash_(*node), NodeLists::WeightOf(*node));
-    ghosts_.Trim(most_in_ghost_);
+    ghosts_.Trim(most_in_ghost_, most_passed());
     lists_.Remove(*node);
     return node;
   }

@@ -34,7 +34,7 @@ class TwoQ final : public QueuePolicy {
 
   void Admit(PolicyNode& node, std::uint64_t hash, std::uint32_t weight) override {
     QueuePolicy::Admit(node, hash, weight);
-    enters_ = out_.Erase(hash) ? kMain : kIn;
+    enters_ = out_.Take(hash) ? kMain : kIn;
   }
   void Insert(PolicyNode& node) override { lists_.Push(enters_, node); }
   void Touch(PolicyNode& node) override {
