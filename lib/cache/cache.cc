@@ -64,9 +64,8 @@ Stats Protocol::GetStats() {
   for (std::size_t i = 0; i < tier_.shards(); ++i) {
     const std::lock_guard lock(tier_.shard(i).mutex());
     stats.load_latency += lanes_[i].load_latency;
+    stats.write_latency += lanes_[i].write_latency;
   }
-  const std::lock_guard lock(write_latency_mutex_);
-  stats.write_latency = write_latency_;
   return stats;
 }
 

@@ -62,6 +62,7 @@ class alignas(64) Protocol {
   struct Lane {
     InFlight in_flight;
     LatencyHistogram load_latency;
+    LatencyHistogram write_latency;
   };
 
   // A read of the store on behalf of one key.
@@ -116,8 +117,9 @@ class alignas(64) Protocol {
       const WriteOptions& options);
   template <class Commit>
   Result<void> WriteKeys(std::span<KeyWrite> writes, bool fill_tier, Commit&& commit);
+  // Calls `commit`, and counts its time in a lane; which one does not matter.
   template <class Commit>
-  Result<void> WriteStore(Commit&& commit);
+  Result<void> WriteStore(std::size_t lane, Commit&& commit);
 
   const bool cache_absent_;
   const std::function<void(std::string_view key)> on_disagreement_;
@@ -125,9 +127,6 @@ class alignas(64) Protocol {
   Recorder recorder_;
   MemoryTier tier_;
   const std::unique_ptr<Lane[]> lanes_;  // one a shard
-
-  mutable std::mutex write_latency_mutex_;
-  LatencyHistogram write_latency_;
 
   // GetOrCompute: keys being computed.
   std::mutex computing_mutex_;

@@ -16,13 +16,13 @@ Scope Protocol::ScopeOf(const KeyRange& range) const {
 }
 
 template <class Commit>
-Result<void> Protocol::WriteStore(Commit&& commit) {
+Result<void> Protocol::WriteStore(std::size_t lane, Commit&& commit) {
   const auto begin = std::chrono::steady_clock::now();
   auto written = Guarded<Result<void>>(commit);
   const auto nanoseconds =
       std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count();
-  const std::lock_guard lock(write_latency_mutex_);
-  write_latency_.Record(static_cast<std::uint64_t>(nanoseconds));
+  const std::lock_guard lock(tier_.shard(lane).mutex());
+  lanes_[lane].write_latency.Record(static_cast<std::uint64_t>(nanoseconds));
   return written;
 }
 
@@ -30,7 +30,8 @@ template <class Commit>
 Result<void> Protocol::WriteKeys(std::span<KeyWrite> writes, bool fill_tier, Commit&& commit) {
   KeyWrites key_writes(*this, writes);
   key_writes.Begin();
-  auto written = WriteStore(commit);
+  const std::size_t lane = writes.empty() ? 0 : tier_.ShardIndex(writes[0].key.hash);
+  auto written = WriteStore(lane, commit);
   if (written) key_writes.Commit(fill_tier);
   return written;
 }
@@ -84,7 +85,7 @@ Result<void> Protocol::WriteWith(std::span<const std::string_view> keys,
 Result<void> Protocol::WriteWith(const Scope& scope, const std::function<Result<void>()>& commit) {
   ScopeWrites writes(*this, scope);
   writes.Begin();
-  return WriteStore(commit);
+  return WriteStore(0, commit);
 }
 
 void Protocol::Invalidate(std::string_view key) {
