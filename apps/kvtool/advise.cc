@@ -75,7 +75,7 @@ Outcome<ObjectSizes> SizesInTier(const AdviseArguments& arguments) {
 }
 
 Outcome<Findings> Find(const AdviseArguments& arguments, const TraceInput& input) {
-  auto policies = ParsePolicies(arguments.policies);
+  auto policies = ParsePolicies(arguments.policies, Clairvoyants::kOpt);
   if (!policies) return std::unexpected(policies.error());
   std::erase_if(*policies, [](const PolicyChoice& policy) { return !policy.spec; });
   if (policies->empty()) return WrongCall("opt knows the future; give policies that do not");

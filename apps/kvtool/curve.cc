@@ -96,7 +96,7 @@ Outcome<void> ComputeExactly(const CurveArguments& arguments, const TraceInput& 
 
 Outcome<Curves> Compute(const CurveArguments& arguments) {
   Curves curves;
-  auto policies = ParsePolicies(arguments.policies);
+  auto policies = ParsePolicies(arguments.policies, Clairvoyants::kOpt);
   if (!policies) return std::unexpected(policies.error());
   curves.policies = std::move(*policies);
   const auto ends = ParseCacheSizes(arguments.from + "," + arguments.to);

@@ -45,6 +45,7 @@ _kvtool() {
       policies=$(_kvtool_section 'Policies' <<< "$help")
       [[ " simulate curve advise " == *" $command "* ]] && policies+=$'\nall'
       [[ " simulate curve " == *" $command "* ]] && policies+=$'\nopt'
+      [[ $command == simulate ]] && policies+=$'\nopt-bound'
       mapfile -t COMPREPLY < <(compgen -W "$policies" -- "$current")
       return
       ;;

@@ -105,14 +105,16 @@ std::string AxisOfX(const Plot& plot) {
                      fmt::join(marks, ", "), range.least / room, range.most * room);
 }
 
-std::string Style(const PlotSeries& series, std::size_t ordinary) {
+// `before`: series that are references as this one is, or are not.
+std::string Style(const PlotSeries& series, std::size_t before) {
   // A curve of many points shows about a dozen of them.
   const std::size_t interval = std::max<std::size_t>(1, series.points.size() / 12);
   if (series.reference) {
-    return fmt::format("lt 1 lw 2.5 lc rgb '#000000' pt 7 ps 0.4 pi {}", interval);
+    return fmt::format("lt 1 lw 2.5 lc rgb '#000000' dt {} pt 7 ps 0.4 pi {}",
+                       kDashes[before % kDashes.size()], interval);
   }
-  const std::size_t colour = ordinary % kColours.size();
-  const std::size_t round = ordinary / kColours.size();
+  const std::size_t colour = before % kColours.size();
+  const std::size_t round = before / kColours.size();
   return fmt::format("lt 1 lw 1.7 lc rgb '{}' dt {} pt {} ps 1.1 pi {}", kColours[colour],
                      kDashes[round % kDashes.size()],
                      round % 2 == 0 ? kFilledPoints[colour] : kOpenPoints[colour], interval);
@@ -133,15 +135,15 @@ std::string Script(const Plot& plot) {
       fmt::format("set title {}\nset xlabel {}\nset ylabel {}\n{}{}", Quoted(plot.title),
                   Quoted(plot.x_label), Quoted(plot.y_label), Key(plot), AxisOfX(plot));
   std::vector<std::string> lines;
-  std::size_t ordinary = 0;
+  std::array<std::size_t, 2> before{};  // ordinary ones, references
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
     const PlotSeries& series = plot.series[i];
     script += fmt::format("$s{} << EOD\n", i);
     for (const PlotPoint& point : series.points) script += fmt::format("{} {}\n", point.x, point.y);
     script += "EOD\n";
     lines.push_back(fmt::format("$s{} using 1:2 with linespoints {} title {}", i,
-                                Style(series, ordinary), Quoted(series.name)));
-    if (!series.reference) ++ordinary;
+                                Style(series, before[series.reference ? 1 : 0]++),
+                                Quoted(series.name)));
   }
   return script + fmt::format("plot {}\n", fmt::join(lines, ", \\\n  "));
 }

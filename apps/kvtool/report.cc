@@ -19,6 +19,13 @@ namespace {
 // Where the page's data go.
 constexpr std::string_view kPlaceholder = "{\"placeholder\": true}";
 
+constexpr std::string_view kOptHelp =
+    "Belady’s rule: what is asked for again furthest in the future leaves. It knows the future, so "
+    "no cache can be it; where all objects have one size, no policy does better.";
+constexpr std::string_view kOptBoundHelp =
+    "A bound (PFOO-L), not a cache: no policy does better, whatever the sizes of the objects, and "
+    "perhaps none does as well.";
+
 std::string CommandLine(const std::vector<std::string>& arguments) {
   std::string line = "kvtool";
   for (const std::string& argument : arguments) line += " " + QuoteForPosixShell(argument);
@@ -27,7 +34,10 @@ std::string CommandLine(const std::vector<std::string>& arguments) {
 
 Json PolicyJson(const RatioCurve& curve) {
   Json json{{"name", curve.policy}, {"reference", !curve.spec}};
-  if (!curve.spec) return json;
+  if (!curve.spec) {
+    json["help"] = curve.policy == "opt" ? kOptHelp : kOptBoundHelp;
+    return json;
+  }
   json["definition"] = curve.spec->ToString();
   json["help"] = curve.spec->info.help;
   json["parameters"] = Json::array();

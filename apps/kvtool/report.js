@@ -3,7 +3,7 @@
 // data: {command, version, date, unit, policies: [{name, reference, definition, help, parameters}],
 //   traces: [{name, requests, keys, bytes, curves: [[{size, given, requests, bytes}]]}]}
 // A trace's curves are in the order of the policies; of a point, `requests` and `bytes` are the two
-// miss ratios. `reference` is opt.
+// miss ratios. `reference` is opt or opt-bound.
 const data = JSON.parse(document.getElementById('data').textContent);
 const inBytes = data.unit === 'bytes';
 // What the reader has chosen, for all traces alike.
@@ -43,8 +43,9 @@ function differenceText(ratio, other) {
 
 // How a policy looks: 14 differ by more than their colour.
 function lookOf(index) {
-  if (data.policies[index].reference) return {colour: 'var(--ink)', dash: '', shape: -1};
-  const at = data.policies.slice(0, index).filter((policy) => !policy.reference).length;
+  const {reference} = data.policies[index];
+  const at = data.policies.slice(0, index).filter((other) => other.reference === reference).length;
+  if (reference) return {colour: 'var(--ink)', dash: at ? DASHES[1] : '', shape: -1};
   const round = Math.floor(at / COLOURS);
   return {colour: `var(--c${at % COLOURS})`, dash: DASHES[round % DASHES.length],
           shape: at % COLOURS, open: round % 2 === 1};
@@ -396,7 +397,7 @@ function addTrace(trace, number) {
     make('h2', {}, [trace.name]), make('p', {class: 'facts'}, [facts]),
     make('figure', {class: 'chart'}, [chart.element, make('div', {}, [choice, legend])]),
     table.element,
-    make('p', {class: 'note'}, ['★ the least at this size, opt aside. The head of a column ' +
+    make('p', {class: 'note'}, ['★ the least at this size of those who do not know the future. The head of a column ' +
                                 'sorts by it.'])]));
   views.push({chart, table, boxes, measures});
 }
@@ -408,11 +409,9 @@ function addOrigin() {
   set('unit', inBytes
     ? 'In bytes: what is cached may have so many together, each object counting with its size.'
     : 'In objects, of whatever size.');
-  const opt = 'Belady’s rule: what is asked for again furthest in the future leaves. It knows the ' +
-    'future, so no cache can be it; where all objects have one size, no policy does better.';
   document.querySelector('#policies tbody').append(...data.policies.map((policy) => make('tr', {}, [
     make('th', {scope: 'row'}, [policy.name]),
-    make('td', {}, [policy.reference ? opt : policy.help]),
+    make('td', {}, [policy.help]),
     make('td', {}, policy.reference ? [] : policy.parameters.map(({name, value, help}) => make(
       'div', {}, [make('code', {}, [`${name}=${value}`]), ` ${help}`])))])));
 }

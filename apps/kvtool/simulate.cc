@@ -35,12 +35,7 @@ struct Plan {
   std::vector<CacheSize> sizes;
   SizeUnit unit = SizeUnit::kObjects;
 
-  bool has_opt() const {
-    for (const PolicyChoice& policy : policies) {
-      if (!policy.spec) return true;
-    }
-    return false;
-  }
+  bool knows_future() const { return std::ranges::any_of(policies, &PolicyChoice::knows_future); }
 };
 
 Outcome<Plan> MakePlan(const SimulateArguments& arguments) {
@@ -50,13 +45,23 @@ Outcome<Plan> MakePlan(const SimulateArguments& arguments) {
     return WrongCall(
         fmt::format("--shards {}: use a power of two up to {}", arguments.shards, kMostShards));
   }
-  auto policies = ParsePolicies(arguments.policies);
-  if (!policies) return std::unexpected(policies.error());
   auto sizes = ParseCacheSizes(arguments.sizes);
   if (!sizes) return std::unexpected(sizes.error());
   const auto unit = ChooseUnit(arguments.unit, *sizes);
   if (!unit) return std::unexpected(unit.error());
+  auto policies =
+      ParsePolicies(arguments.policies,
+                    *unit == SizeUnit::kBytes ? Clairvoyants::kOptAndBound : Clairvoyants::kOpt);
+  if (!policies) return std::unexpected(policies.error());
   return Plan{std::move(*policies), std::move(*sizes), *unit};
+}
+
+// What no cache of this size does better than.
+SimulationResult Bound(const TraceScan& scan, std::uint64_t size) {
+  SimulatedCounts counts{.requests = scan.requests, .bytes = scan.requested_bytes};
+  counts.misses = scan.requests - scan.opt_bound.MostHits(size, scan.requests);
+  counts.missed_bytes = scan.requested_bytes - scan.opt_bound.MostHitBytes(size, scan.requests);
+  return {.counts = counts};
 }
 
 // Reads the trace twice: sizes in percent and opt need to know all of it first.
@@ -68,8 +73,8 @@ Outcome<SimulatedTrace> SimulateTrace(const Plan& plan, const SimulateArguments&
   trace.name = name;
   {
     Progress progress("read", "requests");
-    auto scan =
-        ScanTrace(input->path(), input->options(), plan.unit, plan.has_opt(), Reporter(progress));
+    auto scan = ScanTrace(input->path(), input->options(), plan.unit, plan.knows_future(),
+                          Reporter(progress));
     if (!scan) return std::unexpected(BadTrace(scan.error()));
     trace.scan = std::move(*scan);
   }
@@ -77,6 +82,7 @@ Outcome<SimulatedTrace> SimulateTrace(const Plan& plan, const SimulateArguments&
   const std::uint64_t all = plan.unit == SizeUnit::kBytes ? trace.scan.bytes : trace.scan.objects;
   for (const CacheSize& size : plan.sizes) {
     for (const PolicyChoice& policy : plan.policies) {
+      if (policy.is_bound()) continue;
       cases.push_back({policy.spec, size.Of(all), arguments.shards});
     }
   }
@@ -89,11 +95,13 @@ Outcome<SimulatedTrace> SimulateTrace(const Plan& plan, const SimulateArguments&
                            .progress = Reporter(progress)},
                           trace.scan.next_uses);
   if (!results) return std::unexpected(BadTrace(results.error()));
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    const PolicyChoice& policy = plan.policies[i % plan.policies.size()];
-    const CacheSize& size = plan.sizes[i / plan.policies.size()];
-    trace.rows.push_back(
-        {policy.name, policy.Parameters(), size.text, cases[i].size, (*results)[i]});
+  auto next = results->begin();
+  for (const CacheSize& given : plan.sizes) {
+    const std::uint64_t size = given.Of(all);
+    for (const PolicyChoice& policy : plan.policies) {
+      trace.rows.push_back(
+          {policy, given.text, size, policy.is_bound() ? Bound(trace.scan, size) : *next++});
+    }
   }
   trace.scan.next_uses = {};
   return trace;
@@ -154,8 +162,9 @@ void AddSimulate(CLI::App& app, Action& action) {
       AddCommand(app, action, "simulate",
                  "Miss ratios of policies and sizes at traces, without a store", RunSimulate);
   AddTraces(*command, arguments->traces);
-  AddPolicies(*command, arguments->policies,
-              "Policies, separated by commas; all: each there is, and opt");
+  AddPolicies(
+      *command, arguments->policies,
+      "Policies, separated by commas; all: each there is, and opt;\nof bytes opt-bound too");
   command
       ->add_option(
           "--sizes", arguments->sizes,
@@ -177,11 +186,10 @@ void AddSimulate(CLI::App& app, Action& action) {
       "Every policy and size sees the trace's requests in order, as one cache without shards, as\n"
       "papers have it; what misses is cached. With --shards it is the memory tier that is\n"
       "simulated, which evicts a few entries at a time. opt is Belady's rule, which knows the\n"
-      "future: what no other can reach, if objects have one size. The best of the others is "
-      "marked\n"
-      "with *. Memory: about 50 bytes a cached object, 22 a remembered key, and 4 a request if "
-      "opt\n"
-      "is asked for.\n"
+      "future: no other misses less if objects have one size, but one that looks at sizes may.\n"
+      "opt-bound is no cache but what none exceeds, whatever the sizes (PFOO-L). The best of the\n"
+      "others is marked with *. Memory: about 50 bytes a cached object, 22 a remembered key, and\n"
+      "4 a request if opt or opt-bound is asked for.\n"
       "A plot has one picture a trace, one below the other, and where a trace has sizes a second\n"
       "one of the bytes; it needs Debian's package gnuplot-nox. A report needs nothing but "
       "itself.\n"

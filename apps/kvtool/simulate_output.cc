@@ -7,7 +7,6 @@
 
 #include "kvcache/size.h"
 #include "progress.h"
-#include "simulation_flags.h"
 
 namespace kvcache::kvtool {
 namespace {
@@ -16,11 +15,11 @@ using Ratio = double (SimulatedCounts::*)() const;
 
 constexpr int kColumn = 12;
 
-// The least ratio at each size, opt's aside.
+// The least ratio at each size of those who do not know the future.
 std::map<std::uint64_t, double> Best(const SimulatedTrace& trace, Ratio ratio) {
   std::map<std::uint64_t, double> best;
   for (const SimulatedRow& row : trace.rows) {
-    if (row.policy == "opt") continue;
+    if (row.policy.knows_future()) continue;
     const double value = (row.result.counts.*ratio)();
     const auto [entry, is_new] = best.emplace(row.size, value);
     if (!is_new) entry->second = std::min(entry->second, value);
@@ -40,7 +39,8 @@ void PrintTable(Output& out, const SimulatedTrace& trace, SizeUnit unit, std::st
                 Ratio ratio) {
   const std::size_t policies = CountPolicies(trace);
   std::size_t width = title.size();
-  for (std::size_t i = 0; i < policies; ++i) width = std::max(width, trace.rows[i].policy.size());
+  for (std::size_t i = 0; i < policies; ++i)
+    width = std::max(width, trace.rows[i].policy.name.size());
   std::string head = fmt::format("{:<{}}", title, width);
   std::string sizes = fmt::format("{:<{}}", "", width);
   for (std::size_t at = 0; at < trace.rows.size(); at += policies) {
@@ -57,11 +57,11 @@ void PrintTable(Output& out, const SimulatedTrace& trace, SizeUnit unit, std::st
   if (sizes.find_first_not_of(' ') != std::string::npos) line(sizes);
   const std::map<std::uint64_t, double> best = Best(trace, ratio);
   for (std::size_t policy = 0; policy < policies; ++policy) {
-    std::string text = fmt::format("{:<{}}", trace.rows[policy].policy, width);
+    std::string text = fmt::format("{:<{}}", trace.rows[policy].policy.name, width);
     for (std::size_t at = policy; at < trace.rows.size(); at += policies) {
       const SimulatedRow& row = trace.rows[at];
       const double value = (row.result.counts.*ratio)();
-      const bool is_best = row.policy != "opt" && policies > 1 && value == best.at(row.size);
+      const bool is_best = !row.policy.knows_future() && policies > 1 && value == best.at(row.size);
       text += fmt::format("{:>{}.4f}{}", value, kColumn, is_best ? '*' : ' ');
     }
     line(text);
@@ -89,8 +89,8 @@ Json ToJson(const std::vector<SimulatedTrace>& traces, SizeUnit unit) {
     for (const SimulatedRow& row : trace.rows) {
       const SimulatedCounts& counts = row.result.counts;
       results.push_back({{"trace", trace.name},
-                         {"policy", row.policy},
-                         {"parameters", row.parameters},
+                         {"policy", row.policy.name},
+                         {"parameters", row.policy.Parameters()},
                          {"size", row.size},
                          {"size_given", row.size_text},
                          {"unit", UnitName(unit)},

@@ -8,14 +8,14 @@
 #include "bytes.h"
 #include "output.h"
 #include "simulate/simulation.h"
+#include "simulation_flags.h"
 
 namespace kvcache::kvtool {
 
 struct SimulatedRow {
-  std::string policy;      // as given
-  std::string parameters;  // the same with all of them
-  std::string size_text;   // as given: "1%"
-  std::uint64_t size;      // in the unit
+  PolicyChoice policy;
+  std::string size_text;  // as given: "1%"
+  std::uint64_t size;     // in the unit
   SimulationResult result;
 };
 

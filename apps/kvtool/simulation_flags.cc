@@ -12,8 +12,6 @@
 namespace kvcache::kvtool {
 namespace {
 
-constexpr std::string_view kOpt = "opt";
-
 std::vector<std::string> Split(const std::string& text) {
   std::vector<std::string> parts;
   for (std::size_t from = 0; from <= text.size();) {
@@ -70,20 +68,23 @@ Outcome<CacheSize> ParseCacheSize(const std::string& text) {
 
 }  // namespace
 
-Outcome<std::vector<PolicyChoice>> ParsePolicies(const std::string& text) {
+Outcome<std::vector<PolicyChoice>> ParsePolicies(const std::string& text, Clairvoyants known) {
+  std::vector<std::string> clairvoyants = {"opt"};
+  if (known == Clairvoyants::kOptAndBound) clairvoyants.emplace_back("opt-bound");
   std::vector<PolicyChoice> policies;
   for (const std::string& name : SplitPolicies(text)) {
     if (name == "all") {
       for (const PolicyInfo& info : RegisteredPolicies()) {
         policies.push_back({info.name, *ParsePolicy(info.name)});
       }
-      policies.push_back({std::string(kOpt), std::nullopt});
-    } else if (name == kOpt) {
-      policies.push_back({std::string(kOpt), std::nullopt});
+      for (const std::string& other : clairvoyants) policies.push_back({other, std::nullopt});
+    } else if (std::ranges::find(clairvoyants, name) != clairvoyants.end()) {
+      policies.push_back({name, std::nullopt});
     } else {
       auto policy = ParsePolicy(name);
       if (!policy) {
-        return WrongCall(policy.error().message + "; for simulations there are opt and all too");
+        return WrongCall(fmt::format("{}; here there are {} and all too", policy.error().message,
+                                     fmt::join(clairvoyants, ", ")));
       }
       policies.push_back({name, std::move(*policy)});
     }

@@ -19,14 +19,18 @@ namespace kvcache::kvtool {
 
 struct PolicyChoice {
   std::string name;                // as given
-  std::optional<PolicySpec> spec;  // none: opt
+  std::optional<PolicySpec> spec;  // none: opt, or what bounds it
 
   // With all parameters.
   std::string Parameters() const { return spec ? spec->ToString() : name; }
+  bool knows_future() const { return !spec; }
+  bool is_bound() const { return name == "opt-bound"; }
 };
-// "lru,s3-fifo:small=0.2,ghost=2,opt", or "all": every registered policy, and opt. In the order
+// What a command knows beside the registered policies.
+enum class Clairvoyants { kOpt, kOptAndBound };
+// "lru,s3-fifo:small=0.2,ghost=2,opt", or "all": every registered policy, and those. In the order
 // given, none twice.
-Outcome<std::vector<PolicyChoice>> ParsePolicies(const std::string& text);
+Outcome<std::vector<PolicyChoice>> ParsePolicies(const std::string& text, Clairvoyants known);
 
 // A cache's size as a user gives it.
 struct CacheSize {

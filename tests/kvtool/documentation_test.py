@@ -124,9 +124,9 @@ class Completion(DocumentationCase):
         self.assertEqual(self.complete("trace", "convert", "--to", "t"), ["text"])
 
     def test_simulations(self):
-        for command in ("simulate", "curve"):
+        for command, more in (("simulate", ["opt", "opt-bound"]), ("curve", ["opt"])):
             self.assertEqual(self.complete(command, "--policy", ""),
-                             sorted(self.policies() + ["all", "opt"]))
+                             sorted(self.policies() + ["all", *more]))
             self.assertEqual(self.complete(command, "--unit", ""), ["bytes", "objects"])
         self.assertEqual(self.complete("advise", "--policy", ""), sorted(self.policies() + ["all"]))
         self.assertEqual(self.complete("curve", "--a"), ["--anchors"])

@@ -68,6 +68,22 @@ class Figures(SimulateCase):
         self.assertEqual((row["unit"], row["misses"], row["byte_miss_ratio"]),
                          ("objects", 5, 0.9))
 
+    def test_the_bound_of_sizes(self):
+        # Hits cost a 2 * 10, a 3 * 10 and b 3 * 20, of 6 * the capacity: of 60 two can be had, and
+        # of the bytes 10 for 20 and 13 of 30 for 40.
+        trace = self.write("sized.txt", SIZED)
+        rows = self.results(trace, "--policy", "opt-bound,lru", "--sizes", "10B,40B")
+        self.assertEqual([(row["policy"], row["misses"], row["byte_miss_ratio"]) for row in rows],
+                         [("opt-bound", 4, 0.77), ("lru", 4, 0.8),
+                          ("opt-bound", 3, 0.6), ("lru", 5, 0.9)])
+        every = self.misses(trace, "--sizes", "40B")
+        self.assertEqual(list(every)[-2:], ["opt", "opt-bound"])
+        out = self.output("simulate", trace, "--policy", "lru,fifo,opt-bound", "--sizes", "40B")
+        self.assertRegex(out.decode(), r"\nopt-bound +0\.5000\n")  # the best, but not marked
+        done = self.run_bare("simulate", trace, "--policy", "opt-bound", "--sizes", "2")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no policy 'opt-bound'", self.one_complaint(done))
+
     def test_sizes_in_percent(self):
         rows = self.results(self.trace, "--policy", "lru", "--sizes", "0.1%,67%,100%")
         self.assertEqual([(row["size"], row["size_given"]) for row in rows],

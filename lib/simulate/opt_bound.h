@@ -1,0 +1,85 @@
+// A bound on what any cache can hit when objects differ in size, for which no rule is known that is
+// both exact and quick: PFOO-L (Berger, Beckmann, Harchol-Balter, SIGMETRICS 2018, "Practical
+// bounds on optimal caching with variable object sizes"). To hit a request, a cache must have kept
+// its object since the one before, which takes the object's size for so many requests. A cache of C
+// bytes has C times the trace's length of that to give: what hits can be had for it if the cheapest
+// are taken, wherever they lie in the trace, no cache exceeds.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+
+namespace kvcache {
+
+// Costs are kept in buckets 1/128 wide, each of which counts as the least of its costs, so that
+// memory is constant and the bound still one. Not thread-safe.
+class OptBound {
+ public:
+  // An object was asked for again, so many requests after the last time. `kept`: the bytes that it
+  // takes of a cache, `served`: those that a hit is worth.
+  void AddReuse(std::uint64_t kept, std::uint64_t distance, std::uint64_t served) {
+    const double cost = static_cast<double>(kept) * static_cast<double>(distance);
+    by_request_.Add(cost, cost, 1);
+    // For bytes, what a served byte costs decides.
+    const auto worth = static_cast<double>(served);
+    if (served != 0) by_byte_.Add(cost / worth, cost, worth);
+  }
+
+  // No cache of so many bytes hits more of that many requests, or serves more bytes.
+  std::uint64_t MostHits(std::uint64_t capacity, std::uint64_t requests) const {
+    return by_request_.Most(Budget(capacity, requests));
+  }
+  std::uint64_t MostHitBytes(std::uint64_t capacity, std::uint64_t requests) const {
+    return by_byte_.Most(Budget(capacity, requests));
+  }
+
+ private:
+  static double Budget(std::uint64_t capacity, std::uint64_t requests) {
+    return static_cast<double>(capacity) * static_cast<double>(requests);
+  }
+
+  // Things to buy, the cheapest for their worth first.
+  class Market {
+   public:
+    void Add(double price, double cost, double worth) {
+      Bucket& bucket = buckets_[Number(price)];
+      bucket.cost += cost;
+      bucket.worth += worth;
+    }
+    std::uint64_t Most(double budget) const {
+      double bought = 0;
+      for (const auto& [number, bucket] : buckets_) {
+        const double least_price = Least(number);
+        // Of the last bucket that can be afforded only a part, at its least price.
+        if (bucket.cost > budget) {
+          const double part = least_price > 0 ? budget / least_price : bucket.worth;
+          return static_cast<std::uint64_t>(bought + (part < bucket.worth ? part : bucket.worth));
+        }
+        budget -= bucket.cost;
+        bought += bucket.worth;
+      }
+      return static_cast<std::uint64_t>(bought);
+    }
+
+   private:
+    struct Bucket {
+      double cost = 0;
+      double worth = 0;
+    };
+    // All of a price's bits but the 45 lowest of its mantissa, whose order is that of prices.
+    static constexpr unsigned kDropped = 45;
+    static std::uint64_t Number(double price) {
+      return std::bit_cast<std::uint64_t>(price) >> kDropped;
+    }
+    static double Least(std::uint64_t number) { return std::bit_cast<double>(number << kDropped); }
+
+    std::map<std::uint64_t, Bucket> buckets_;
+  };
+
+  Market by_request_;
+  Market by_byte_;
+};
+
+}  // namespace kvcache
