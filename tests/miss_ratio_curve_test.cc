@@ -196,6 +196,24 @@ TEST_CASE("curves in bytes") {
   }
 }
 
+TEST_CASE("where objects are counted their bytes are told all the same") {
+  const TempFolder folder;
+  const std::string path = WriteFile(folder, "a,10\nb,20\na,10\nc,30\nb,20\na,10\n");
+  const auto sample = SampleTrace(path, {}, SizeUnit::kObjects, 100, IgnoreProgress);
+  REQUIRE(sample);
+  const std::vector<std::optional<PolicySpec>> lru = SpecsOf({"lru"});
+  const Sizes sizes = {1, 2, 3};
+  const auto alone = ExactCurves(path, {}, lru, sizes);
+  const auto beside = ExactCurves(path, {}, SpecsOf({"lru", "fifo"}), sizes);
+  REQUIRE(alone);
+  REQUIRE(beside);
+  for (const MissRatioCurve& curve :
+       {(*alone)[0], (*beside)[0], SampledCurves(*sample, SizeUnit::kObjects, lru, sizes, 1)[0]}) {
+    CheckEqual(curve.miss_ratios, {1, 5 / 6.0, 0.5});
+    CheckEqual(curve.byte_miss_ratios, {1, 0.9, 0.6});
+  }
+}
+
 TEST_CASE("curves of a malformed trace are errors") {
   const TempFolder folder;
   const CurveScene scene(400);

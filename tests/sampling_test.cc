@@ -186,17 +186,18 @@ TEST_CASE("stack distances: at every size as many misses as a naive lru has") {
   // Times are given anew every few thousand requests.
   const Keys keys = RandomTrace(Seed(), 20000, 50);
   StackDistances distances;
-  CHECK(distances.Misses(10) == 0);
-  for (const SimulatedRequest& request : RequestsOf(keys)) distances.Request(request.hash);
+  CHECK(distances.CountsAt(10).misses == 0);
+  for (const SimulatedRequest& request : RequestsOf(keys))
+    distances.Request(request.hash, request.size);
   CHECK(distances.requests() == keys.size());
   for (std::uint64_t size = 0; size <= 52; ++size) {
     CAPTURE(size);
     NaiveLru naive(size);
     std::uint64_t misses = 0;
     for (const std::uint32_t key : keys) misses += naive.Request(key) ? 0 : 1;
-    CHECK(distances.Misses(size) == misses);
+    CHECK(distances.CountsAt(size).misses == misses);
   }
-  CHECK(distances.Misses(~std::uint64_t{0}) == distances.Misses(52));
+  CHECK(distances.CountsAt(~std::uint64_t{0}).misses == distances.CountsAt(52).misses);
 }
 
 TEST_CASE("stack distances: so they do with thousands of keys, at any moment") {
@@ -212,12 +213,12 @@ TEST_CASE("stack distances: so they do with thousands of keys, at any moment") {
   }
   StackDistances distances;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    distances.Request(requests[i].hash);
+    distances.Request(requests[i].hash, requests[i].size);
     for (const auto& lane : lanes) lane->Run({&requests[i], 1}, i);
     if (i % 1000 != 999) continue;
     CAPTURE(i);
     for (std::size_t size = 0; size < sizes.size(); ++size) {
-      CHECK(distances.Misses(sizes[size]) == lanes[size]->result().counts.misses);
+      CHECK(distances.CountsAt(sizes[size]).misses == lanes[size]->result().counts.misses);
     }
   }
 }

@@ -89,11 +89,11 @@ std::vector<MissRatioCurve> SampledCurves(const SampledTrace& sample, SizeUnit u
   };
   const auto take_distances = [&](std::size_t policy) {
     StackDistances distances;
-    for (const SimulatedRequest& request : sample.requests) distances.Request(request.hash);
+    for (const auto& [hash, bytes] : sample.requests) distances.Request(hash, bytes);
     for (std::size_t size = 0; size + 1 < sizes.size(); ++size) {
-      const std::uint64_t misses = distances.Misses(Scaled(sizes[size], sample.rate));
-      curves[policy].miss_ratios[size] = sample.MissRatio(misses);
-      curves[policy].byte_miss_ratios[size] = curves[policy].miss_ratios[size];  // no sizes
+      const SimulatedCounts counts = distances.CountsAt(Scaled(sizes[size], sample.rate));
+      curves[policy].miss_ratios[size] = sample.MissRatio(counts.misses);
+      curves[policy].byte_miss_ratios[size] = counts.byte_miss_ratio();
     }
   };
   InParallel(threads, policies.size() * sizes.size(), [&](std::size_t i) {
@@ -101,7 +101,7 @@ std::vector<MissRatioCurve> SampledCurves(const SampledTrace& sample, SizeUnit u
     const std::size_t size = i % sizes.size();
     const bool last =
         size + 1 == sizes.size();  // simulated in any case, to see what memory it takes
-    if (last || sample.has_sizes || !IsStack(policies[policy], unit)) {
+    if (last || !IsStack(policies[policy], unit)) {
       simulate(policy, size);
     } else if (size == 0) {
       take_distances(policy);
@@ -135,14 +135,14 @@ Result<MissRatioCurve> LruByStackDistances(const std::string& path,
   std::vector<SimulatedRequest> batch;
   do {
     if (auto read = reader->Next(batch); !read) return std::unexpected(read.error());
-    for (const SimulatedRequest& request : batch) distances.Request(request.hash);
+    for (const auto& [hash, bytes] : batch) distances.Request(hash, bytes);
     options.progress(distances.requests());
   } while (!batch.empty());
   MissRatioCurve curve;
   for (const std::uint64_t size : sizes) {
-    curve.miss_ratios.push_back(
-        SimulatedCounts{.requests = distances.requests(), .misses = distances.Misses(size)}
-            .miss_ratio());
+    const SimulatedCounts counts = distances.CountsAt(size);
+    curve.miss_ratios.push_back(counts.miss_ratio());
+    curve.byte_miss_ratios.push_back(counts.byte_miss_ratio());
   }
   return curve;
 }

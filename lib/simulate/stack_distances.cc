@@ -5,8 +5,8 @@
 
 namespace kvcache {
 
-void StackDistances::Request(std::uint64_t hash) {
-  ++requests_;
+void StackDistances::Request(std::uint64_t hash, std::uint64_t bytes) {
+  requests_.Add({1, bytes});
   if (now_ + 1 == counts_.size()) Renumber();
   ++now_;
   const auto [key, is_new] = keys_.Number(hash);
@@ -17,17 +17,20 @@ void StackDistances::Request(std::uint64_t hash) {
     // Keys asked for since, and this one itself.
     const std::size_t distance = keys_.size() - CountUpTo(last) + 1;
     if (at_distance_.size() < distance) at_distance_.resize(distance + distance / 4);
-    ++at_distance_[distance - 1];
+    at_distance_[distance - 1].Add({1, bytes});
     Add(last, -1);
   }
   Add(now_, 1);
 }
 
-std::uint64_t StackDistances::Misses(std::uint64_t size) const {
-  std::uint64_t hits = 0;
+SimulatedCounts StackDistances::CountsAt(std::uint64_t size) const {
+  Requests hits;
   const std::size_t end = std::min<std::uint64_t>(size, at_distance_.size());
-  for (std::size_t i = 0; i < end; ++i) hits += at_distance_[i];
-  return requests_ - hits;
+  for (std::size_t i = 0; i < end; ++i) hits.Add(at_distance_[i]);
+  return {.requests = requests_.count,
+          .misses = requests_.count - hits.count,
+          .bytes = requests_.bytes,
+          .missed_bytes = requests_.bytes - hits.bytes};
 }
 
 void StackDistances::Add(std::size_t time, std::int32_t change) {
