@@ -64,6 +64,11 @@ def hit_sections(results):
     few, many = (number(results.median(step, "chase/100")) for step in ("hit-100", "hit-100-10m"))
     yield (f"Memory alone, one dependent read in as many bytes (chase/100): {few} ns in a million "
            f"values, {many} ns in ten million.\n")
+    yield "### Every policy, values of 100 bytes\n"
+    yield "Those whose hits move lists take the lock of their shard.\n"
+    policies = [name.split("/")[1] for name in results.step("hit-policies")
+                if name.endswith("/zipf/threads:1")]
+    yield block("hit-policies", hits(results, "hit-policies", 100, [("get", policies)])) + "\n"
     yield "### Beside a RocksDB without assertions, values of 100 bytes\n"
     some = ("kvcache-lru",) + ROCKSDB
     yield block("hit-100-ndebug", hits(results, "hit-100-ndebug", 100,

@@ -107,6 +107,7 @@ measure hit-100-10m build/bench hit_path --entries=$ten_times --most-bytes=$((1 
   --benchmark_filter='^get/(kvcache|absl).*/100/|^chase/100'
 measure hit-100-ndebug build/bench-ndebug hit_path --entries=$entries \
   --benchmark_filter='^(get|multiget)/(kvcache-lru|rocksdb).*/100/zipf'
+measure hit-policies build/bench policy_hits --entries=$entries
 measure miss build/bench miss_path --entries=$entries --benchmark_filter='^[^s]'
 measure miss-ndebug build/bench-ndebug miss_path --entries=$entries \
   --benchmark_filter='^(cold-get|put|delete|write)'
