@@ -23,6 +23,7 @@ class Places {
   std::uint64_t HashAt(std::uint32_t position) const { return hashes_[position]; }
 
   bool full() const { return free_.empty(); }
+  std::uint32_t one_free() const { return free_.back(); }
   // Any of the free ones.
   std::uint32_t Take(std::uint64_t hash, std::uint64_t draw) {
     std::swap(free_[draw % free_.size()], free_.back());
@@ -60,11 +61,11 @@ void CheckAgainstMap(std::mt19937_64& random, const Draw& draw) {
       // A hash of the index, or whatever was drawn: then nothing happens if it is not there.
       const auto victim = random() % 4 == 0 ? found : model.lower_bound(hash);
       if (victim == model.end()) {
-        index.Erase(hash, 0, places);
+        if (!places.full()) index.Erase(hash, places.one_free(), places);
         continue;
       }
       const auto [key, position] = *victim;
-      index.Erase(key, position + 1, places);  // it is not at that position
+      if (!places.full()) index.Erase(key, places.one_free(), places);  // it is not there
       REQUIRE(index.Find(key, places) == position);
       index.Erase(key, position, places);
       REQUIRE(index.Find(key, places) == PositionIndex::kNone);

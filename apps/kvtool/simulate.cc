@@ -188,7 +188,7 @@ void AddSimulate(CLI::App& app, Action& action) {
       "simulated, which evicts a few entries at a time. opt is Belady's rule, which knows the\n"
       "future: no other misses less if objects have one size, but one that looks at sizes may.\n"
       "opt-bound is no cache but what none exceeds, whatever the sizes (PFOO-L). The best of the\n"
-      "others is marked with *. Memory: about 50 bytes a cached object, 22 a remembered key, and\n"
+      "others is marked with *. Memory: about 50 bytes a cached object, 26 a remembered key, and\n"
       "4 a request if opt or opt-bound is asked for.\n"
       "A plot has one picture a trace, one below the other, and where a trace has sizes a second\n"
       "one of the bytes; it needs Debian's package gnuplot-nox. A report needs nothing but "

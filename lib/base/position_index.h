@@ -73,12 +73,22 @@ class PositionIndex {
     return position;
   }
 
-  // Forgets a hash if its position is this one.
+  // Forgets that a hash has this position, if it has; no other hash may have it. Asks the owner for
+  // no hash.
   template <class Owner>
   void Erase(std::uint64_t hash, std::uint32_t position, const Owner& owner) {
-    if (buckets_.size() == 0) return;
-    const Place place = FindPlace(hash, owner);
-    if (place.found() && PositionAt(place) == position) Leave(hash, place, owner);
+    if (buckets_.size() == 0 || position >= position_mask_) return;
+    const std::uint32_t slot = Slot(hash, position);
+    const std::size_t home = Home(hash);
+    for (std::size_t number = home;;) {
+      if (const std::uint32_t found = Match(buckets_[number], ~std::uint32_t{0}, slot);
+          found != 0) {
+        return Leave(hash, {number, static_cast<std::size_t>(std::countr_zero(found))}, owner);
+      }
+      if (buckets_[number].overflowed == 0) return;
+      number = Next(number);
+      if (number == home) return;
+    }
   }
 
  private:

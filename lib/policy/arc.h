@@ -6,7 +6,7 @@
 // least; both enter T2. T1 and B1 together remember as much as the cache holds, all four twice
 // that.
 //
-// Parameters: none. Cost: a hit moves one entry; an eviction one step; about 22 bytes a ghost, of
+// Parameters: none. Cost: a hit moves one entry; an eviction one step; about 26 bytes a ghost, of
 // which there are as many as entries.
 //
 // Sizes: lists and p are measured by weight, and p moves by the weight of the key that comes back
@@ -22,7 +22,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "policy/ghost_queue.h"
+#include "policy/ghost_queues.h"
 #include "policy/queue_policy.h"
 
 namespace kvcache {
@@ -100,7 +100,7 @@ class Arc final : public QueuePolicy {
   double target_ = 0;
   unsigned enters_ = kOnce;
   bool full_gives_way_ = false;  // T1 that holds just the target does; from Admit to Insert
-  GhostQueues<2> ghosts_;
+  GhostQueues ghosts_;
 };
 
 }  // namespace kvcache

@@ -11,7 +11,7 @@
 //
 // S is not kept. HIR entries are in it if they were used after the oldest LIR entry, which a clock
 // tells that ticks with uses of HIR entries: nothing needs pruning, and every operation takes a
-// constant number of steps but those that demote. Costs 16 bytes an entry and about 22 a ghost.
+// constant number of steps but those that demote. Costs 16 bytes an entry and about 26 a ghost.
 //
 // Departures: uses of the same entry in a row count once, as in the authors' program; an entry
 // heavier than all that LIR entries may have stays HIR; where LIR entries are fewer than they may
@@ -24,7 +24,7 @@
 #include <functional>
 #include <utility>
 
-#include "policy/ghost_queue.h"
+#include "policy/ghost_queues.h"
 #include "policy/queue_policy.h"
 #include "policy/tier_rules.h"
 
@@ -161,7 +161,7 @@ class Lirs final : public QueuePolicy {
   std::uint32_t clock_ = 0U - 1000;  // so that every test sees it overflow
   bool used_again_ = false;
   const PolicyNode* last_used_ = nullptr;  // may have left, is only compared
-  GhostQueue ghosts_;                      // with their times in the place of weights
+  GhostQueues ghosts_;                     // with their times in the place of weights
 };
 
 }  // namespace kvcache

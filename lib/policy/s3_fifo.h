@@ -7,7 +7,7 @@
 // share of the capacity; promote, the hits with which an entry moves on. The paper: 0.1, as much as
 // the main queue holds (0.9), and 2 ("accessed more than once", in the authors' program and here).
 //
-// Cost: a hit one store into the node, the first three times; an eviction a few steps; about 22
+// Cost: a hit one store into the node, the first three times; an eviction a few steps; about 26
 // bytes a ghost. Departures: an entry larger than the small queue enters it all the same; in the
 // memory tier an eviction moves or passes over at most 128 entries of each queue.
 #pragma once
@@ -15,7 +15,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "policy/ghost_queue.h"
+#include "policy/ghost_queues.h"
 #include "policy/queue_policy.h"
 
 namespace kvcache {
@@ -94,7 +94,7 @@ class S3Fifo final : public QueuePolicy {
   std::uint64_t most_in_main_ = ~std::uint64_t{0};
   std::uint64_t most_in_ghost_ = 0;
   unsigned enters_ = kSmall;
-  GhostQueue ghosts_;
+  GhostQueues ghosts_;
 };
 
 }  // namespace kvcache

@@ -17,7 +17,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "policy/ghost_queue.h"
+#include "policy/ghost_queues.h"
 #include "policy/queue_policy.h"
 
 namespace kvcache {
@@ -66,7 +66,7 @@ class TwoQ final : public QueuePolicy {
   std::uint64_t most_in_ = 0;
   std::uint64_t most_out_ = 0;
   unsigned enters_ = kIn;
-  GhostQueue out_;
+  GhostQueues out_;
 };
 
 }  // namespace kvcache

@@ -6,10 +6,11 @@
 // are taken, wherever they lie in the trace, no cache exceeds.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <vector>
 
 namespace kvcache {
 
@@ -44,13 +45,16 @@ class OptBound {
   class Market {
    public:
     void Add(double price, double cost, double worth) {
-      Bucket& bucket = buckets_[Number(price)];
+      const std::size_t number = Number(price);
+      if (number >= buckets_.size()) buckets_.resize(number + 1);
+      Bucket& bucket = buckets_[number];
       bucket.cost += cost;
       bucket.worth += worth;
     }
     std::uint64_t Most(double budget) const {
       double bought = 0;
-      for (const auto& [number, bucket] : buckets_) {
+      for (std::size_t number = 0; number < buckets_.size(); ++number) {
+        const Bucket& bucket = buckets_[number];
         const double least_price = Least(number);
         // Of the last bucket that can be afforded only a part, at its least price.
         if (bucket.cost > budget) {
@@ -68,14 +72,18 @@ class OptBound {
       double cost = 0;
       double worth = 0;
     };
-    // All of a price's bits but the 45 lowest of its mantissa, whose order is that of prices.
+    // All of a price's bits but the 45 lowest of its mantissa, whose order is that of prices;
+    // counted from those of the least price that is told from nothing.
     static constexpr unsigned kDropped = 45;
-    static std::uint64_t Number(double price) {
-      return std::bit_cast<std::uint64_t>(price) >> kDropped;
+    static constexpr std::uint64_t kFirst = std::bit_cast<std::uint64_t>(0x1p-40) >> kDropped;
+    static std::size_t Number(double price) {
+      return std::max(std::bit_cast<std::uint64_t>(price) >> kDropped, kFirst) - kFirst;
     }
-    static double Least(std::uint64_t number) { return std::bit_cast<double>(number << kDropped); }
+    static double Least(std::size_t number) {
+      return number == 0 ? 0 : std::bit_cast<double>((number + kFirst) << kDropped);
+    }
 
-    std::map<std::uint64_t, Bucket> buckets_;
+    std::vector<Bucket> buckets_;
   };
 
   Market by_request_;
