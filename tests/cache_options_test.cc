@@ -82,6 +82,21 @@ TEST_CASE("every number of shards that Validate allows works") {
   }
 }
 
+TEST_CASE("shards by default: no fewer than large tiers need, no more than small ones can have") {
+  const auto shards = [](const Options& options) {
+    auto cache = Cache::Open(options, MakeMemoryStore());
+    REQUIRE(cache);
+    return (*cache)->GetStats().shards.size();
+  };
+  CHECK(shards({.capacity = 0}) == 1);
+  CHECK(shards({.capacity = 3 * kMiB}) == 2);
+  CHECK(shards({.capacity = 16 * kMiB}) >= 4);
+  CHECK(shards({.capacity = 32 * 200 * kMiB}) >= 256);
+  CHECK(shards({.capacity = ~std::uint64_t{0}}) == 1024);
+  CHECK(shards({.capacity_entries = 1000}) == 1);
+  CHECK(shards({.capacity_entries = std::uint64_t{200} << 18}) >= 256);
+}
+
 TEST_CASE("policy strings of a hostile user are refused in one line") {
   const std::vector<std::string> specs = {"",
                                           " ",

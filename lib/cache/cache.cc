@@ -12,17 +12,20 @@
 namespace kvcache {
 namespace {
 
-// Enough that few threads meet in one, and few enough that a policy sees something of the whole: a
-// shard of a dozen entries would evict what the tier should keep.
+// Enough that few threads meet in one and that its table is rebuilt in milliseconds, and few enough
+// that a policy sees something of the whole: a shard of a dozen entries would evict what the tier
+// should keep.
 std::uint32_t DefaultShards(const Options& options) {
-  constexpr std::uint64_t kLeastBytes = std::uint64_t{1} << 20;
-  constexpr std::uint64_t kLeastEntries = 1024;
-  const unsigned processors = std::max(1U, std::thread::hardware_concurrency());
-  const std::uint64_t most = options.capacity_entries != 0
-                                 ? options.capacity_entries / kLeastEntries
-                                 : options.capacity / kLeastBytes;
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(
-      {1024, std::bit_ceil(4 * processors), std::bit_floor(std::max<std::uint64_t>(most, 1))}));
+  constexpr std::uint64_t kMost = 1024;
+  const bool in_entries = options.capacity_entries != 0;
+  const std::uint64_t capacity = in_entries ? options.capacity_entries : options.capacity;
+  const std::uint64_t least_in_shard = in_entries ? 1024 : std::uint64_t{1} << 20;
+  const std::uint64_t most_in_shard = (in_entries ? 256 : 32) * least_in_shard;
+  const std::uint64_t processors = std::max(1U, std::thread::hardware_concurrency());
+  const std::uint64_t wanted =
+      std::bit_ceil(std::min(std::max(capacity / most_in_shard, 4 * processors), kMost));
+  const std::uint64_t most = std::bit_floor(std::max<std::uint64_t>(capacity / least_in_shard, 1));
+  return static_cast<std::uint32_t>(std::min({wanted, most, kMost}));
 }
 
 using Audit = std::function<void(std::uint64_t hash, Entry& entry)>;

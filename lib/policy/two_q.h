@@ -7,7 +7,7 @@
 // Parameters: kin, A1in's share of the capacity; kout, the weight remembered, as a share of the
 // capacity. The paper's values.
 //
-// Cost: a hit in Am moves one entry, one in A1in nothing; an eviction one step; about 22 bytes a
+// Cost: a hit in Am moves one entry, one in A1in nothing; an eviction one step; about 26 bytes a
 // ghost. Departures: a key that comes back is forgotten before room is made for it, so that it
 // pushes no other out of A1out; Am being empty, A1in gives up its oldest whatever it holds; in the
 // memory tier an eviction forgets at most 128 ghosts.

@@ -32,7 +32,8 @@ struct Options {
   std::string policy = "lru";
 
   // Parts of the tier with a lock each, fixed while open; a power of two up to 1024.
-  // 0: four for each processor, but one for a MiB of capacity, or 1024 entries, at most.
+  // 0: four for each processor, or as many as leave 32 MiB of capacity, or 256 Ki entries, to each;
+  // but one for a MiB, or 1024 entries, at most.
   std::uint32_t shards = 0;
 
   // Remember in the tier also that the store does not have a key.
