@@ -47,8 +47,6 @@ std::span<const Phase> PhasesOf(Kind kind, const Rules& rules) {
 
 constexpr std::uint8_t Bit(std::size_t key) { return static_cast<std::uint8_t>(1U << key); }
 
-bool IsAbsent(Version version) { return (version & 1) != 0; }
-
 Version Next(Version store, bool absent) {
   return static_cast<Version>(((store >> 1) + 1) << 1 | (absent ? 1 : 0));
 }
@@ -320,7 +318,7 @@ void Model::Finish(const At& at) const {
   if (part.version == kFailed && !Has(Rule::kFailedLoadsAnswer)) {
     return;
   }
-  const bool absent = IsValue(part.version) && IsAbsent(part.version);
+  const bool absent = IsAbsent(part.version);
   if (absent) ++at.shown.absent;
   for (std::uint8_t t = 0; t < config_.threads; ++t) {
     const Part& other = at.state.threads[t].parts[at.key_index];
@@ -390,7 +388,7 @@ void Model::End(const At& at) const {
 void Model::Insert(const At& at) const {
   const Version version = std::exchange(at.part().version, kNothing);
   if (!IsValue(version)) return;
-  if (IsAbsent(version) && version != kNever && !config_.cache_absent) return;
+  if (IsAbsent(version) && !config_.cache_absent) return;
   Key& key = at.key();
   if (key.entry != kNothing) at.shown.wrong = "a key gets a second entry";
   key.entry = version;
@@ -444,47 +442,6 @@ bool Model::Stuck(const State& state) const {
     }
   }
   return !std::ranges::all_of(std::span(goes_on).first(config_.threads), std::identity());
-}
-
-// As text.
-
-std::string ToText(Op op) {
-  static constexpr std::string_view kNames[] = {
-      "idle",       "Get",          "Put", "Delete", "DeleteRange", "Put and then DeleteRange",
-      "Invalidate", "InvalidateAll"};
-  const bool many = op.keys == 3;
-  std::string text(kNames[static_cast<std::size_t>(op.kind)]);
-  if (many && op.kind == Kind::kGet) text = "MultiGet";
-  if (many && op.kind == Kind::kPut) text = "Write";
-  constexpr std::string_view kKeys[] = {"", "(a)", "(b)", "(a, b)"};
-  return text.append(kKeys[op.keys]);
-}
-
-std::string ToText(const Step& step) {
-  const std::string key(1, static_cast<char>('a' + step.key));
-  if (step.thread == kNobody) return "--  entry of " + key + " is evicted";
-  static constexpr std::string_view kNames[] = {"finds without the lock",
-                                                "looks again under the lock",
-                                                "registers its load",
-                                                "reads the store",
-                                                "finishes its read",
-                                                "waits",
-                                                "begins its write",
-                                                "commits to the store",
-                                                "ends its write",
-                                                "inserts",
-                                                "begins its scope",
-                                                "sweeps",
-                                                "ends its scope",
-                                                "writes the store past the cache",
-                                                "invalidates",
-                                                "marks what is in flight"};
-  std::string text = "T" + std::to_string(step.thread + 1) + "  " + ToText(step.op) + ": " +
-                     std::string(kNames[static_cast<std::size_t>(step.phase)]);
-  if (step.phase != kCommit && step.phase != kCommitOutside) text += ", " + key;
-  if (step.outcome == Outcome::kFails) text += ": fails";
-  if (step.outcome == Outcome::kFailsAfterEffect) text += ": an error, after taking effect";
-  return text;
 }
 
 }  // namespace kvcache::model

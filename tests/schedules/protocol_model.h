@@ -45,6 +45,7 @@ inline constexpr Version kNothing = 0xFF;
 inline constexpr Version kFailed = 0xFE;  // the store's call returned an error
 inline constexpr Version kNever = 0xFD;   // something that the store never held
 inline constexpr bool IsValue(Version version) { return version <= kNever; }
+inline constexpr bool IsAbsent(Version version) { return version < kNever && (version & 1) != 0; }
 
 inline constexpr std::uint8_t kNobody = 3;
 

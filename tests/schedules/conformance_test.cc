@@ -1,0 +1,186 @@
+// The real cache does what the model says, schedule by schedule, as finely as it can be stopped.
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <iostream>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "harness.h"
+#include "schedules/lockstep.h"
+#include "schedules/protocol_model.h"
+#include "support/sanitizers.h"
+#include "support/watchdog.h"
+
+namespace kvcache::model {
+namespace {
+
+using Program = std::vector<std::vector<Op>>;  // the operations of each thread
+using Schedule = std::vector<Segment>;
+
+// Where schedules are played: the model and the cache, set up alike.
+class Stage {
+ public:
+  explicit Stage(bool cache_absent)
+      : model_({.cache_absent = cache_absent}),
+        options_{.capacity = std::uint64_t{1} << 20, .shards = 2, .cache_absent = cache_absent},
+        lockstep_(model_, options_) {}
+
+  const Model& model() const { return model_; }
+
+  // Every schedule of a program in which the store does not fail.
+  void PlayAll(const Program& program) {
+    Segments segments(model_);
+    for (const bool warm : {false, true}) {
+      segments.Reset(warm);
+      Schedule schedule;
+      PlayFrom(segments, program, std::vector<std::size_t>(program.size()), schedule, warm);
+    }
+  }
+
+  // One in which it may.
+  void PlayRandom(const Program& program, std::mt19937_64& random) {
+    const bool warm = random() % 2 == 0;
+    Segments segments(model_);
+    segments.Reset(warm);
+    std::vector<std::size_t> done(program.size());
+    Schedule schedule;
+    for (;;) {
+      const auto next = Next(segments, program, done);
+      if (next.empty()) return Play(schedule, warm);
+      Segment segment = next[random() % next.size()];
+      const auto outcomes = segments.Outcomes(segment.thread);
+      if (random() % 4 == 0) segment.outcome = outcomes[random() % outcomes.size()];
+      Go(segments, done, schedule, segment);
+    }
+  }
+
+  std::size_t schedules() const { return schedules_; }
+  std::size_t segments() const { return segments_; }
+
+ private:
+  static std::vector<Segment> Next(const Segments& segments, const Program& program,
+                                   const std::vector<std::size_t>& done) {
+    std::vector<Segment> next;
+    for (std::uint8_t t = 0; t < program.size(); ++t) {
+      const Thread& thread = segments.state().threads[t];
+      if (!segments.CanGo(t) || (thread.idle() && done[t] == program[t].size())) continue;
+      next.push_back({t, thread.idle() ? program[t][done[t]] : thread.op});
+    }
+    return next;
+  }
+
+  static void Go(Segments& segments, std::vector<std::size_t>& done, Schedule& schedule,
+                 const Segment& segment) {
+    if (segments.state().threads[segment.thread].idle()) ++done[segment.thread];
+    Shown shown;
+    segments.Go(segment, shown);
+    schedule.push_back(segment);
+  }
+
+  void PlayFrom(const Segments& segments, const Program& program,
+                const std::vector<std::size_t>& done, Schedule& schedule, bool warm) {
+    const auto next = Next(segments, program, done);
+    if (next.empty()) return Play(schedule, warm);
+    for (const Segment& segment : next) {
+      Segments then = segments;
+      std::vector<std::size_t> done_then = done;
+      Go(then, done_then, schedule, segment);
+      PlayFrom(then, program, done_then, schedule, warm);
+      schedule.pop_back();
+    }
+  }
+
+  void Play(const Schedule& schedule, bool warm) {
+    ++schedules_;
+    segments_ += schedule.size();
+    const std::string difference = lockstep_.Play(schedule, warm);
+    if (difference.empty()) return;
+    std::string text;
+    for (const Segment& segment : schedule) text += "\n  " + ToText(segment);
+    FAIL(difference << (warm ? "; from a warm tier" : "; from a cold tier") << text);
+  }
+
+  const Model model_;
+  const Options options_;
+  Lockstep lockstep_;
+  std::size_t schedules_ = 0;
+  std::size_t segments_ = 0;
+};
+
+// Every program of so many threads with so many operations each; of those that differ only by which
+// thread is which, one.
+void ForEachProgram(const std::vector<Op>& ops, std::size_t threads, std::size_t operations,
+                    const std::function<void(const Program&)>& use) {
+  std::size_t sequences = 1;
+  for (std::size_t i = 0; i < operations; ++i) sequences *= ops.size();
+  Program program(threads, std::vector<Op>(operations));
+  const std::function<void(std::size_t, std::size_t)> choose = [&](std::size_t t,
+                                                                   std::size_t first) {
+    if (t == threads) return use(program);
+    for (std::size_t sequence = first; sequence < sequences; ++sequence) {
+      std::size_t rest = sequence;
+      for (Op& op : program[t]) {
+        op = ops[rest % ops.size()];
+        rest /= ops.size();
+      }
+      choose(t + 1, sequence);
+    }
+  };
+  choose(0, 0);
+}
+
+void Report(const Stage& stage, std::string_view what) {
+  std::cout << what << ": " << stage.schedules() << " schedules, " << stage.segments()
+            << " segments\n";
+}
+
+void PlayAll(std::size_t threads, std::size_t operations, std::string_view what) {
+  for (const bool cache_absent : {false, true}) {
+    Stage stage(cache_absent);
+    ForEachProgram(stage.model().Ops(), threads, operations,
+                   [&](const Program& program) { stage.PlayAll(program); });
+    Report(stage, what);
+  }
+}
+
+void PlaySome(std::size_t count, std::size_t threads, std::size_t operations,
+              std::string_view what) {
+  std::mt19937_64 random(testing::Seed());
+  for (const bool cache_absent : {false, true}) {
+    const testing::Watchdog watchdog("playing schedules");
+    Stage stage(cache_absent);
+    const std::vector<Op> ops = stage.model().Ops();
+    for (std::size_t i = 0; i < count; ++i) {
+      Program program(threads, std::vector<Op>(operations));
+      for (auto& sequence : program) {
+        for (Op& op : sequence) op = ops[random() % ops.size()];
+      }
+      stage.PlayRandom(program, random);
+    }
+    Report(stage, what);
+  }
+}
+
+TEST_CASE("conformance: schedules of three threads with two operations each, chosen at random") {
+  PlaySome(testing::kSanitized ? 500 : 5'000, 3, 2, "3 threads, 2 operations each");
+}
+
+TEST_CASE("conformance: every schedule of two threads with one operation each") {
+  PlayAll(2, 1, "2 threads, 1 operation each");
+}
+
+// Long ones, which --no-skip runs.
+
+TEST_CASE("conformance: every schedule of three threads with one operation each" *
+          doctest::skip()) {
+  PlayAll(3, 1, "3 threads, 1 operation each");
+}
+
+TEST_CASE("conformance: every schedule of two threads with two operations each" * doctest::skip()) {
+  PlayAll(2, 2, "2 threads, 2 operations each");
+}
+
+}  // namespace
+}  // namespace kvcache::model
