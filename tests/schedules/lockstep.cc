@@ -49,14 +49,29 @@ void Segments::Go(const Segment& segment, Shown& shown) {
   std::vector<Step> steps;
   do {
     steps.clear();
-    model_.AddSteps(state_, {segment.op}, steps);
+    model_->AddSteps(state_, {segment.op}, steps);
     const auto step = std::ranges::find_if(steps, [&](const Step& candidate) {
       const Outcome wanted = IsEffect(candidate.phase) ? segment.outcome : Outcome::kOk;
       return candidate.thread == segment.thread && candidate.outcome == wanted;
     });
-    model_.Take(state_, *step, shown);
+    model_->Take(state_, *step, shown);
     if (IsEffect(step->phase)) return;
   } while (thread.pending != 0 && !IsEffect(thread.phase));
+}
+
+bool Segments::Commute(const Segment& a, const Segment& b) const {
+  Segments a_first = *this;
+  Segments b_first = *this;
+  Shown shown_a_first;
+  Shown shown_b_first;
+  a_first.Go(a, shown_a_first);
+  b_first.Go(b, shown_b_first);
+  if (!a_first.CanGo(b.thread) || !b_first.CanGo(a.thread)) return false;
+  a_first.Go(b, shown_a_first);
+  b_first.Go(a, shown_b_first);
+  std::ranges::sort(shown_a_first.answers);
+  std::ranges::sort(shown_b_first.answers);
+  return a_first.state_ == b_first.state_ && shown_a_first == shown_b_first;
 }
 
 int Segments::Place(std::uint8_t thread) const {
@@ -129,16 +144,8 @@ void Lockstep::Compare() {
 }
 
 void Lockstep::ComparePlaces() {
-  const auto name = [](int place) {
-    if (place == Actor::kIdle) return std::string("idle");
-    if (place == Actor::kRunning) return std::string("waiting");
-    return "in a call of the store with " + std::to_string(place) + " effects to come";
-  };
-  const auto compare = [&](std::uint8_t t, int place) {
-    Compare("T" + std::to_string(t + 1), name(segments_.Place(t)), name(place));
-  };
   for (std::uint8_t t = 0; t < kMostThreads; ++t) {
-    if (segments_.Place(t) != Actor::kRunning) compare(t, cache_.actor(t).AwaitPlace());
+    if (segments_.Place(t) != Actor::kRunning) ComparePlace(t, cache_.actor(t).AwaitPlace());
   }
   // One that has to wait has counted itself before, and does nothing after that.
   for (std::uint8_t t = 0; t < kMostThreads; ++t) {
@@ -147,8 +154,18 @@ void Lockstep::ComparePlaces() {
     while (!CountersAgree() && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::yield();
     }
-    compare(t, cache_.actor(t).place());
+    ComparePlace(t, cache_.actor(t).place());
   }
+}
+
+void Lockstep::ComparePlace(std::uint8_t thread, int place) {
+  if (place == segments_.Place(thread)) return;
+  const auto name = [](int where) {
+    if (where == Actor::kIdle) return std::string("idle");
+    if (where == Actor::kRunning) return std::string("waiting");
+    return "in a call of the store with " + std::to_string(where) + " effects to come";
+  };
+  Differ("T" + std::to_string(thread + 1), name(segments_.Place(thread)), name(place));
 }
 
 void Lockstep::CompareAnswers() {
@@ -159,7 +176,7 @@ void Lockstep::CompareAnswers() {
     for (const auto& [key, text] : answers_[t]) expected = join(std::move(expected), text);
     std::string got;
     for (const std::string& text : cache_.actor(t).answers()) got = join(std::move(got), text);
-    Compare("what T" + std::to_string(t + 1) + " gets", expected, got);
+    if (got != expected) Differ("what T" + std::to_string(t + 1) + " gets", expected, got);
   }
 }
 
@@ -193,29 +210,31 @@ bool Lockstep::CountersAgree() {
 }
 
 void Lockstep::CompareCounters() {
+  if (CountersAgree()) return;
   const ShardStats now = cache_.stats();
   for (const Counter& counter : kCounters) {
-    Compare(std::string(counter.name), std::to_string(shown_.*counter.in_model),
-            std::to_string(now.*counter.in_cache - before_.*counter.in_cache));
+    const std::uint64_t expected = shown_.*counter.in_model;
+    const std::uint64_t got = now.*counter.in_cache - before_.*counter.in_cache;
+    if (got != expected) {
+      Differ(std::string(counter.name), std::to_string(expected), std::to_string(got));
+    }
   }
 }
 
 void Lockstep::CompareTier() {
   for (std::uint8_t k = 0; k < kMostKeys; ++k) {
     const Version entry = segments_.state().keys[k].entry;
+    const std::string expected = entry == kNothing ? "" : texts_[k].at(entry) + ", hit";
     const std::string held = cache_.Held(k);
-    Compare("the entry of " + SteppedCache::KeyName(k),
-            entry == kNothing ? "" : texts_[k].at(entry) + ", hit", held);
+    if (held != expected) Differ("the entry of " + SteppedCache::KeyName(k), expected, held);
     if (held.empty()) continue;
     ++shown_.hits;  // by looking
     if (IsAbsent(entry)) ++shown_.absent;
   }
 }
 
-void Lockstep::Compare(const std::string& what, const std::string& model,
-                       const std::string& cache) {
-  if (model == cache || !difference_.empty()) return;
-  difference_ = what + ": " + model + " in the model, " + cache + " in the cache";
+void Lockstep::Differ(const std::string& what, const std::string& model, const std::string& cache) {
+  difference_ += what + ": '" + model + "' in the model, '" + cache + "' in the cache; ";
 }
 
 std::string Lockstep::TextOf(std::uint8_t key, Version version, bool hit) const {

@@ -23,13 +23,15 @@ struct Segment {
   std::uint8_t thread = 0;
   Op op;
   Outcome outcome = Outcome::kOk;  // if it is an effect on the store
+
+  friend bool operator==(const Segment&, const Segment&) = default;
 };
 std::string ToText(const Segment& segment);
 
 // The model's side alone.
 class Segments {
  public:
-  explicit Segments(const Model& model) : model_(model) {}
+  explicit Segments(const Model& model) : model_(&model) {}
 
   // To the beginning: nothing is under way, and the tier holds both keys or none.
   void Reset(bool warm);
@@ -38,11 +40,13 @@ class Segments {
   // Whether its next segment is an effect on the store that can fail; and as which.
   std::vector<Outcome> Outcomes(std::uint8_t thread) const;
   void Go(const Segment& segment, Shown& shown);
+  // Whether what two threads do next is the same, and shows the same, in either order.
+  bool Commute(const Segment& a, const Segment& b) const;
   // Where the thread stands now, as Actor::place().
   int Place(std::uint8_t thread) const;
 
  private:
-  const Model& model_;
+  const Model* model_;
   State state_;
 };
 
@@ -59,10 +63,11 @@ class Lockstep {
   void NoteCommit(const Segment& segment, const State& before);
   void Compare();
   void ComparePlaces();
+  void ComparePlace(std::uint8_t thread, int place);
   void CompareAnswers();
   void CompareCounters();
   void CompareTier();
-  void Compare(const std::string& what, const std::string& model, const std::string& cache);
+  void Differ(const std::string& what, const std::string& model, const std::string& cache);
   bool CountersAgree();
   std::string TextOf(std::uint8_t key, Version version, bool hit) const;
 

@@ -61,6 +61,8 @@ struct Key {
   bool crossed = false;
   std::uint8_t scopes = 0;
   std::uint8_t load = kNobody;  // the thread whose it is
+
+  friend auto operator<=>(const Key&, const Key&) = default;
 };
 
 enum class Kind : std::uint8_t {
@@ -78,7 +80,7 @@ struct Op {
   Kind kind = Kind::kIdle;
   std::uint8_t keys = 0;  // bit i: key i
 
-  friend bool operator==(const Op&, const Op&) = default;
+  friend auto operator<=>(const Op&, const Op&) = default;
 };
 
 enum class Phase : std::uint8_t {
@@ -113,6 +115,8 @@ struct Part {
   // kMissed, kJoins: the oldest that may be returned. kAlone, kLoads: what was read, or kFailed.
   // Writes: what was committed, or kFailed; past the cache too.
   Version version = kNothing;
+
+  friend auto operator<=>(const Part&, const Part&) = default;
 };
 
 struct Thread {
@@ -122,11 +126,15 @@ struct Thread {
   std::array<Part, kMostKeys> parts;
 
   bool idle() const { return op.kind == Kind::kIdle; }
+
+  friend auto operator<=>(const Thread&, const Thread&) = default;
 };
 
 struct State {
   std::array<Key, kMostKeys> keys;
   std::array<Thread, kMostThreads> threads;
+
+  friend auto operator<=>(const State&, const State&) = default;
 };
 
 enum class Outcome : std::uint8_t { kOk, kFails, kFailsAfterEffect };
@@ -145,12 +153,16 @@ struct Answer {
   std::uint8_t key;
   Version version;  // or kFailed
   bool hit;
+
+  friend auto operator<=>(const Answer&, const Answer&) = default;
 };
 struct Shown {
   std::uint64_t hits = 0, misses = 0, absent = 0, loads = 0, shared_loads = 0, load_errors = 0,
                 stale_loads = 0, inserts = 0, writes = 0, invalidations = 0;
   std::vector<Answer> answers = {};
   std::string_view wrong = {};  // what must never be shown
+
+  friend bool operator==(const Shown&, const Shown&) = default;
 };
 
 struct Config {
