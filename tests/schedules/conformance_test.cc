@@ -108,10 +108,8 @@ class Stage {
     ++schedules_;
     segments_ += schedule.size();
     const std::string difference = lockstep_.Play(schedule, warm);
-    if (difference.empty()) return;
-    std::string text;
-    for (const Segment& segment : schedule) text += "\n  " + ToText(segment);
-    FAIL(difference << (warm ? "; from a warm tier" : "; from a cold tier") << text);
+    if (!difference.empty())
+      FAIL((warm ? "from a warm tier: " : "from a cold tier: ") << difference);
   }
 
   const Model model_;

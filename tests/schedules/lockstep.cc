@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -94,10 +95,12 @@ std::string Lockstep::Play(const std::vector<Segment>& schedule, bool warm) {
   shown_ = {};
   for (auto& texts : texts_) texts = {{0, std::string(SteppedCache::kFirstValue)}};
   difference_.clear();
-  for (const Segment& segment : schedule) {
-    Go(segment);
+  for (std::size_t i = 0; i < schedule.size(); ++i) {
+    Go(schedule[i]);
     if (difference_.empty()) continue;
     for (std::uint8_t t = 0; t < kMostThreads; ++t) cache_.actor(t).Release();
+    const auto played = std::span(schedule).first(i + 1);
+    for (const Segment& each : played) difference_ += "\n  " + ToText(each);
     return difference_;
   }
   return {};
@@ -234,7 +237,8 @@ void Lockstep::CompareTier() {
 }
 
 void Lockstep::Differ(const std::string& what, const std::string& model, const std::string& cache) {
-  difference_ += what + ": '" + model + "' in the model, '" + cache + "' in the cache; ";
+  if (!difference_.empty()) difference_ += "; ";
+  difference_ += what + ": '" + model + "' in the model, '" + cache + "' in the cache";
 }
 
 std::string Lockstep::TextOf(std::uint8_t key, Version version, bool hit) const {

@@ -55,7 +55,7 @@ class Lockstep {
   Lockstep(const Model& model, const Options& options);
 
   // Plays a schedule at whose end all threads are idle. Empty if both sides did the same; otherwise
-  // how they differ, and the cache is not to be used any more.
+  // how they differ and after which segments, and the cache is not to be used any more.
   std::string Play(const std::vector<Segment>& schedule, bool warm);
 
  private:
