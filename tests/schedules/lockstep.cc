@@ -136,7 +136,11 @@ void Lockstep::NoteCommit(const Segment& segment, const State& before) {
 
 void Lockstep::Compare() {
   for (const Answer& answer : std::exchange(shown_.answers, {})) {
-    answers_[answer.thread][answer.key] = TextOf(answer.key, answer.version, answer.hit);
+    std::string text = TextOf(answer.key, answer.version);
+    if (answer.version != kFailed && !IsAbsent(answer.version)) {
+      text += answer.hit ? ", hit" : ", read";
+    }
+    answers_[answer.thread][answer.key] = std::move(text);
   }
   ComparePlaces();
   if (!difference_.empty()) return;
@@ -154,7 +158,8 @@ void Lockstep::ComparePlaces() {
   for (std::uint8_t t = 0; t < kMostThreads; ++t) {
     if (segments_.Place(t) != Actor::kRunning) continue;
     const auto deadline = std::chrono::steady_clock::now() + testing::kPatience;
-    while (!CountersAgree() && std::chrono::steady_clock::now() < deadline) {
+    while (cache_.actor(t).place() == Actor::kRunning && !CountersAgree() &&
+           std::chrono::steady_clock::now() < deadline) {
       std::this_thread::yield();
     }
     ComparePlace(t, cache_.actor(t).place());
@@ -227,7 +232,7 @@ void Lockstep::CompareCounters() {
 void Lockstep::CompareTier() {
   for (std::uint8_t k = 0; k < kMostKeys; ++k) {
     const Version entry = segments_.state().keys[k].entry;
-    const std::string expected = entry == kNothing ? "" : texts_[k].at(entry) + ", hit";
+    const std::string expected = entry == kNothing ? "" : TextOf(k, entry) + ", hit";
     const std::string held = cache_.Held(k);
     if (held != expected) Differ("the entry of " + SteppedCache::KeyName(k), expected, held);
     if (held.empty()) continue;
@@ -241,10 +246,10 @@ void Lockstep::Differ(const std::string& what, const std::string& model, const s
   difference_ += what + ": '" + model + "' in the model, '" + cache + "' in the cache";
 }
 
-std::string Lockstep::TextOf(std::uint8_t key, Version version, bool hit) const {
+std::string Lockstep::TextOf(std::uint8_t key, Version version) const {
   if (version == kFailed) return "error";
-  const std::string& text = texts_[key].at(version);
-  return IsAbsent(version) ? text : text + (hit ? ", hit" : ", read");
+  if (version == kNever) return "what the store never held";
+  return texts_[key].at(version);
 }
 
 }  // namespace kvcache::model

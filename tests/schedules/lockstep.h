@@ -69,7 +69,7 @@ class Lockstep {
   void CompareTier();
   void Differ(const std::string& what, const std::string& model, const std::string& cache);
   bool CountersAgree();
-  std::string TextOf(std::uint8_t key, Version version, bool hit) const;
+  std::string TextOf(std::uint8_t key, Version version) const;
 
   const Model& model_;
   SteppedCache cache_;
