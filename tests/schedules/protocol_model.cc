@@ -1,7 +1,6 @@
 #include "schedules/protocol_model.h"
 
 #include <algorithm>
-#include <bit>
 #include <functional>
 #include <span>
 #include <utility>
@@ -120,16 +119,12 @@ void Model::AddSteps(const State& state, const std::vector<Op>& ops,
 void Model::AddSteps(const State& state, std::uint8_t t, std::vector<Step>& steps) const {
   const Thread& thread = state.threads[t];
   if (thread.phase == kRead && !Has(Rule::kOwnLoadsBeforeOthers) && Waits(thread)) return;
-  const std::span<const Outcome> outcomes = [&]() -> std::span<const Outcome> {
-    static constexpr Outcome kOutcomes[] = {Outcome::kOk, Outcome::kFails,
-                                            Outcome::kFailsAfterEffect};
-    if (thread.phase == kCommit) return kOutcomes;
-    return std::span(kOutcomes).first(thread.phase == kRead ? 2 : 1);
-  }();
+  const int outcomes = thread.phase == kCommit ? 3 : thread.phase == kRead ? 2 : 1;
   for (std::uint8_t k = 0; k < config_.keys; ++k) {
     if ((thread.pending & Bit(k)) == 0) continue;
-    for (const Outcome outcome : outcomes)
-      steps.push_back({t, thread.op, thread.phase, k, outcome});
+    for (int i = 0; i < outcomes; ++i) {
+      steps.push_back({t, thread.op, thread.phase, k, static_cast<Outcome>(i)});
+    }
   }
 }
 
@@ -308,16 +303,14 @@ void Model::Finish(const At& at) const {
   if (!Has(Rule::kEndsByIdentity)) stale = key.load == kNobody;
   if (!stale) key.load = kNobody;
   if (loads && stale) ++at.shown.stale_loads;
-  if (loads ? !stale || (!Has(Rule::kStaleIsNotCached) && key.entry == kNothing)
-            : !Has(Rule::kAloneIsNotCached) && key.entry == kNothing) {
-    Insert(at);
-  }
+  bool caches = loads && !stale;
+  if (loads && !Has(Rule::kStaleIsNotCached)) caches = key.entry == kNothing;
+  if (!loads && !Has(Rule::kAloneIsNotCached)) caches = key.entry == kNothing;
+  if (caches) Insert(at);
   if (part.version == kFailed) ++at.shown.load_errors;
   at.part().version = kNothing;
   at.Answer(at.thread_index, part.version, false);
-  if (part.version == kFailed && !Has(Rule::kFailedLoadsAnswer)) {
-    return;
-  }
+  if (part.version == kFailed && !Has(Rule::kFailedLoadsAnswer)) return;
   const bool absent = IsAbsent(part.version);
   if (absent) ++at.shown.absent;
   for (std::uint8_t t = 0; t < config_.threads; ++t) {
@@ -346,25 +339,23 @@ void Model::Commit(const At& at) const {
   const Op op = at.thread().op;
   const bool all = op.kind == Kind::kDeleteRange || op.kind == Kind::kPutThenDeleteRange;
   const bool outside = op.kind == Kind::kInvalidate || op.kind == Kind::kInvalidateAll;
-  const bool absent = all || op.kind == Kind::kDelete;
   for (std::size_t k = 0; k < config_.keys; ++k) {
-    if (!all && (op.keys & Bit(k)) == 0) continue;
+    const bool its_own = (op.keys & Bit(k)) != 0;
+    if (!all && !its_own) continue;
     Key& key = at.state.keys[k];
-    Version& cacheable = at.thread().parts[k].version;
-    cacheable = kFailed;
-    if (at.outcome == Outcome::kFails && Has(Rule::kFailedWritesAreNotCached)) continue;
-    if (at.outcome == Outcome::kFails) {
-      cacheable = kNever;
-      continue;
+    if (at.outcome != Outcome::kFails) {
+      key.store = Next(key.store, all || op.kind == Kind::kDelete);
+      if (!outside) key.required = key.store;
     }
-    key.store = Next(key.store, absent);
-    if (!outside) key.required = key.store;
-    if (op.kind == Kind::kDeleteRange) {
-      cacheable = kNothing;
-    } else if (op.kind == Kind::kPutThenDeleteRange) {
-      cacheable = (op.keys & Bit(k)) != 0 ? kNever : kNothing;
-    } else if (at.outcome == Outcome::kOk || !Has(Rule::kFailedWritesAreNotCached)) {
-      cacheable = key.store;
+    Version& to_cache = at.thread().parts[k].version;
+    if (op.kind == Kind::kDeleteRange || !its_own) {
+      to_cache = kNothing;
+    } else if (at.outcome != Outcome::kOk && Has(Rule::kFailedWritesAreNotCached)) {
+      to_cache = kFailed;
+    } else if (at.outcome == Outcome::kFails || op.kind == Kind::kPutThenDeleteRange) {
+      to_cache = kNever;
+    } else {
+      to_cache = key.store;
     }
   }
 }

@@ -6,6 +6,9 @@
 // thread may take any number of its own. explore_test visits every state that can come of it;
 // conformance_test drives the real cache beside this model and compares the two after every step.
 //
+// An operation begins with its first step and returns with its last, and who joined a load has its
+// answer as soon as the load ends: a thread that is slower there is one that goes on later.
+//
 // An operation is a list of phases (PhasesOf in the source). In each phase each of the operation's
 // keys takes one step, in any order; a batch commits in one step. Each key has a shard of its own;
 // two in one shard take their steps with none between, which is among the orders explored.
@@ -20,7 +23,8 @@
 // What the model leaves out, because it is among what it does:
 // - Delete, with absences cached, is Put of another value. A value, or absence, that is not cached
 //   (no room, fill_tier, cache_absent) is one cached and evicted at once.
-// - WriteWith is Put, or DeleteRange, that caches nothing; CatchUp is DeleteRange of all keys.
+// - WriteWith is Put, or DeleteRange, that caches nothing; CatchUp is DeleteRange of all keys; what
+//   GetOrCompute does to the tier is Get and Put.
 // - SetPolicy and SetCapacity evict, or do nothing to the tier's contents.
 #pragma once
 
