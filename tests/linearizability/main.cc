@@ -1,0 +1,116 @@
+// Calls caches at random from many threads, and checks that what was seen is linearizable.
+// Exit status: 0 it is, 1 it is not, 2 the call is wrong.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "kvcache/policy.h"
+#include "linearizability/round.h"
+
+namespace kvcache::testing {
+namespace {
+
+struct Flags {
+  std::uint64_t operations = 10'000'000;
+  std::uint64_t seed = 20260101;
+  std::string policy;
+  std::string store = "memory";
+  std::size_t threads = 0;
+  std::uint64_t progress = 1'000'000;
+};
+
+void AddFlags(CLI::App& app, Flags& flags) {
+  std::vector<std::string> policies;
+  for (const PolicyInfo& info : RegisteredPolicies()) policies.push_back(info.name);
+  app.add_option("--operations", flags.operations, "Calls to make and to check")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--seed", flags.seed, "Seed of the first round; each takes the next")
+      ->capture_default_str();
+  app.add_option("--policy", flags.policy, "Only this one; without: all of them, by turns")
+      ->check(CLI::IsMember(policies));
+  app.add_option("--store", flags.store, "What is behind the cache")
+      ->check(CLI::IsMember({"memory", "rocksdb"}))
+      ->capture_default_str();
+  app.add_option("--threads", flags.threads, "Threads of a round; without: 4 to 8, by turns")
+      ->check(CLI::Range(1, 16));
+  app.add_option("--progress", flags.progress, "Operations from one line of progress to the next")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+// A round is short: a fresh cache now and then, and what it was opened with.
+constexpr std::uint64_t kOperationsPerRound = 10'000;
+
+struct Totals {
+  std::uint64_t rounds = 0;
+  RoundResult sum;
+  std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
+
+  void Add(const RoundResult& result) {
+    ++rounds;
+    sum.operations += result.operations;
+    sum.pieces += result.pieces;
+    sum.most_configurations = std::max(sum.most_configurations, result.most_configurations);
+    for (std::size_t call = 0; call < kCalls; ++call) sum.calls[call] += result.calls[call];
+  }
+  std::string ToText() const {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    return fmt::format("{} operations, {} rounds, {} pieces checked, {:.1f} s", sum.operations,
+                       rounds, sum.pieces, seconds.count());
+  }
+};
+
+int Run(const Flags& flags) {
+  RoundOptions round{
+      .threads = flags.threads, .policy = flags.policy, .rocksdb = flags.store == "rocksdb"};
+  Totals totals;
+  std::uint64_t report_at = flags.progress;
+  while (totals.sum.operations < flags.operations) {
+    round.seed = flags.seed + totals.rounds;
+    round.operations = std::min(kOperationsPerRound, flags.operations - totals.sum.operations);
+    const RoundResult result = RunRound(round);
+    totals.Add(result);
+    if (!result.violation.empty()) {
+      fmt::print("{}\nround with seed {}: {}", totals.ToText(), round.seed, result.violation);
+      return 1;
+    }
+    if (totals.sum.operations < report_at) continue;
+    report_at += flags.progress;
+    fmt::print("{}\n", totals.ToText());
+    std::fflush(stdout);
+  }
+  fmt::print("linearizable: {}; at most {} configurations\n", totals.ToText(),
+             totals.sum.most_configurations);
+  for (std::size_t call = 0; call < kCalls; ++call) {
+    fmt::print("  {:<16} {:>10}\n", NameOf(static_cast<Call>(call)), totals.sum.calls[call]);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace kvcache::testing
+
+int main(int argc, char** argv) {
+  kvcache::testing::Flags flags;
+  CLI::App app("Checks that the cache is linearizable, with threads that call it at random.");
+  kvcache::testing::AddFlags(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    return kvcache::testing::Run(flags);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "linearizability: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,215 @@
+#include "linearizability/round.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <barrier>
+#include <deque>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "kvcache/memory_store.h"
+#include "kvcache/policy.h"
+#include "kvcache/rocksdb.h"
+#include "linearizability/checker.h"
+#include "linearizability/minimize.h"
+#include "support/failing_store.h"
+#include "support/temp_folder.h"
+#include "support/watchdog.h"
+#include "support/yielding_store.h"
+
+namespace kvcache::testing {
+namespace {
+
+template <class T>
+T Must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message);
+  return *std::move(result);
+}
+
+template <class T>
+T OneOf(Random& random, std::initializer_list<T> choices) {
+  return choices.begin()[Below(random, choices.size())];
+}
+
+// How often each call is made, before the round's own preferences.
+constexpr std::array<std::uint32_t, kCalls> kWeights = {40, 30, 16, 8, 8, 6, 30, 10,
+                                                        3,  10, 4,  2, 3, 1, 1};
+
+// A round makes some calls more often and some not at all: faults show sooner where fewer kinds of
+// calls hide each other's effects (Groce et al., "Swarm testing", 2012).
+std::array<std::uint32_t, kCalls> AnyWeights(Random& random) {
+  auto weights = kWeights;
+  for (std::size_t call = 1; call < kCalls; ++call) {
+    weights[call] *= OneOf<std::uint32_t>(random, {0, 1, 2, 4});
+  }
+  return weights;
+}
+
+std::vector<std::string> PoliciesOf(const RoundOptions& options) {
+  if (!options.policy.empty()) return {options.policy};
+  std::vector<std::string> names;
+  for (const PolicyInfo& info : RegisteredPolicies()) names.push_back(info.name);
+  return names;
+}
+
+class Round {
+ public:
+  explicit Round(const RoundOptions& options);
+  RoundResult Run();
+
+ private:
+  // A store that delays and fails, and the cache over it; pointers into the chain.
+  std::unique_ptr<Store> MakeStore(bool rocksdb);
+  Options CacheOptions();
+  void RunThread(Caller& caller);
+  void EndPiece();
+  std::vector<Operation> TakePiece();
+
+  const RoundOptions options_;
+  Random random_;
+  Watchdog watchdog_{"a round"};
+  std::optional<TempFolder> folder_;
+  Store* store_ = nullptr;
+  Store* behind_ = nullptr;
+  std::unique_ptr<Cache> cache_;
+  std::unique_ptr<Stage> stage_;
+  std::deque<Caller> callers_;
+  std::size_t calls_per_piece_ = 0;  // of a thread
+  std::size_t calls_per_change_ = 0;
+  std::uint64_t pieces_wanted_ = 0;
+
+  std::optional<std::barrier<std::function<void()>>> barrier_;
+  Checker checker_;
+  RoundResult result_;
+};
+
+Round::Round(const RoundOptions& options) : options_(options), random_(options.seed) {
+  const std::size_t keys = 3 + Below(random_, kMostKeys - 2);
+  auto store = MakeStore(options.rocksdb);
+  cache_ = Must(Cache::Open(CacheOptions(), std::move(store)));
+  stage_.reset(
+      new Stage{*cache_, *store_, *behind_, keys, AnyWeights(random_), PoliciesOf(options)});
+  const std::size_t threads = options.threads != 0 ? options.threads : 4 + Below(random_, 5);
+  for (std::size_t i = 0; i < threads; ++i) {
+    callers_.emplace_back(*stage_, static_cast<std::uint32_t>(i), random_());
+  }
+  calls_per_piece_ = 10 + Below(random_, 40);
+  calls_per_change_ = 5 + Below(random_, 100);
+  pieces_wanted_ = std::max<std::uint64_t>(1, options.operations / (threads * calls_per_piece_));
+}
+
+std::unique_ptr<Store> Round::MakeStore(bool rocksdb) {
+  std::unique_ptr<Store> inner = nullptr;
+  if (rocksdb) {
+    folder_.emplace();
+    inner = Must(OpenRocksDb(*folder_ / "db", {}));
+  } else {
+    inner = MakeMemoryStore();
+  }
+  behind_ = inner.get();
+  auto failing = std::make_unique<FailingStore>(std::move(inner));
+  failing->FailRandomly(random_(), OneOf(random_, {0.0, 0.01, 0.1}));
+  auto yielding = std::make_unique<YieldingStore>(std::move(failing),
+                                                  OneOf<std::uint64_t>(random_, {1, 2, 3, 7, 31}));
+  store_ = yielding.get();
+  return yielding;
+}
+
+Options Round::CacheOptions() {
+  Options options;
+  options.capacity = OneOf<std::uint64_t>(random_, {0, 16 << 10, 1 << 20});
+  options.capacity_entries = Below(random_, 2) == 0 ? 0 : 1 + Below(random_, kMostKeys);
+  const auto policies = PoliciesOf(options_);
+  options.policy = policies[Below(random_, policies.size())];
+  options.shards = OneOf<std::uint32_t>(random_, {1, 2, 4});
+  options.cache_absent = Below(random_, 2) == 0;
+  options.value_alignment = OneOf<std::uint32_t>(random_, {16, 64});
+  return options;
+}
+
+RoundResult Round::Run() {
+  barrier_.emplace(static_cast<std::ptrdiff_t>(callers_.size()), [this] { EndPiece(); });
+  std::vector<std::jthread> threads;
+  for (Caller& caller : callers_) threads.emplace_back([&] { RunThread(caller); });
+  threads.clear();
+  if (result_.violation.empty()) {
+    callers_.front().ReadAll();
+    EndPiece();
+  }
+  for (const Caller& caller : callers_) {
+    for (std::size_t call = 0; call < kCalls; ++call) {
+      result_.calls[call] += caller.calls(static_cast<Call>(call));
+      result_.operations += caller.calls(static_cast<Call>(call));
+    }
+  }
+  result_.most_configurations = checker_.most_configurations();
+  return std::move(result_);
+}
+
+void Round::RunThread(Caller& caller) {
+  std::size_t calls = 0;
+  for (std::uint64_t piece = 0; piece < pieces_wanted_ && result_.violation.empty(); ++piece) {
+    for (std::size_t i = 0; i < calls_per_piece_; ++i) {
+      caller.CallSomething();
+      if (++calls % calls_per_change_ == 0) caller.ChangeSomething();
+    }
+    barrier_->arrive_and_wait();
+  }
+}
+
+// While no thread is in a call.
+void Round::EndPiece() {
+  for (const Caller& caller : callers_) {
+    if (!caller.complaint().empty()) result_.violation = caller.complaint() + "\n";
+  }
+  const std::vector<Operation> piece = TakePiece();
+  const Checker before = checker_;
+  ++result_.pieces;
+  if (!result_.violation.empty() || !checker_.Check(piece)) return;
+  const std::vector<Operation> minimized = Minimize(before, piece);
+  KeySet keys = 0;
+  for (const Operation& operation : minimized) keys |= operation.keys;
+  result_.violation = fmt::format(
+      "not linearizable; {} of {} operations between two quiescent points, calls and returns "
+      "numbered:\n",
+      minimized.size(), piece.size());
+  std::set<std::string> states;
+  for (const Versions& state : before.States()) states.insert(ToText(keys, state));
+  for (const std::string& state : states) result_.violation += "  before: " + state + "\n";
+  result_.violation += ToText(minimized);
+}
+
+// What all callers saw, less what the tier said of keys that were unsettled then.
+std::vector<Operation> Round::TakePiece() {
+  std::vector<Operation> piece;
+  std::vector<Unsettled> unsettled;
+  for (const Caller& caller : callers_) {
+    piece.insert(piece.end(), caller.history().begin(), caller.history().end());
+    unsettled.insert(unsettled.end(), caller.unsettled().begin(), caller.unsettled().end());
+  }
+  for (Caller& caller : callers_) {
+    std::ranges::copy_if(caller.lookups(), std::back_inserter(piece), [&](const Operation& lookup) {
+      return std::ranges::none_of(unsettled, [&](const Unsettled& window) {
+        return (window.keys & lookup.keys) != 0 && window.begin < lookup.returned &&
+               lookup.called < window.end;
+      });
+    });
+    caller.Forget();
+  }
+  return piece;
+}
+
+}  // namespace
+
+RoundResult RunRound(const RoundOptions& options) { return Round(options).Run(); }
+
+}  // namespace kvcache::testing
