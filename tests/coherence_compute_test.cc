@@ -67,6 +67,25 @@ TEST_CASE("of callers that miss one absent key at once one computes and all get 
   });
 }
 
+TEST_CASE("who waits for a computation does not get its value once that has been deleted") {
+  ForEachPolicy([](Scene& scene) {
+    SlowComputation first("first");
+    first.gate.Open();
+    const auto gate = scene.store().Hold(Point::kAfterWrite);
+    Task earlier = StartCompute(scene, first);
+    gate->AwaitArrival();
+    CHECK(Text(scene.cache().Delete("k")) == "ok");
+    SlowComputation second("second");
+    second.gate.Open();
+    Task later = StartCompute(scene, second);
+    CHECK(later.AwaitBlocked());
+    gate->Open();
+    CHECK(earlier.Join() == "first");
+    CHECK(later.Join() == "second");
+    scene.CheckSettled("k");
+  });
+}
+
 TEST_CASE("a computation that fails: its error for all who wait, nothing written") {
   ForEachPolicy([](Scene& scene) {
     SlowComputation computation(Fail(ErrorCode::kBusy, "no luck"));

@@ -311,22 +311,25 @@ Result<Value> Protocol::GetOrCompute(std::string_view key,
 Result<Value> Protocol::FindOrCompute(std::string_view key,
                                       const std::function<Result<std::string>()>& compute,
                                       const WriteOptions& options) {
-  auto found = Find(Hashed(key));
-  if (!found) return std::unexpected(std::move(found.error()));
-  if (*found) return **std::move(found);
+  for (;;) {
+    auto found = Find(Hashed(key));
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (*found) return **std::move(found);
 
-  std::shared_ptr<Answer> answer;
-  bool mine = false;
-  {
-    const std::lock_guard lock(computing_mutex_);
-    auto& slot = computing_[std::string(key)];
-    mine = slot == nullptr;
-    if (mine) slot = std::make_shared<Answer>();
-    answer = slot;
+    std::shared_ptr<Answer> answer;
+    bool mine = false;
+    {
+      const std::lock_guard lock(computing_mutex_);
+      auto& slot = computing_[std::string(key)];
+      mine = slot == nullptr;
+      if (mine) slot = std::make_shared<Answer>();
+      answer = slot;
+    }
+    auto result = mine ? ComputeAndPublish(key, *answer, compute, options) : answer->Wait();
+    if (!result) return std::unexpected(std::move(result.error()));
+    if (mine) return **std::move(result);
+    // What another computed may have been overwritten before this call began: look again.
   }
-  auto result = mine ? ComputeAndPublish(key, *answer, compute, options) : answer->Wait();
-  if (!result) return std::unexpected(std::move(result.error()));
-  return **std::move(result);
 }
 
 Result<std::optional<Value>> Protocol::ComputeAndPublish(
