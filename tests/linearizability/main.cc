@@ -11,7 +11,7 @@
 #include <exception>
 #include <string>
 
-#include "kvcache/policy.h"
+#include "kvcache/options.h"
 #include "linearizability/round.h"
 
 namespace kvcache::testing {
@@ -26,16 +26,22 @@ struct Flags {
   std::uint64_t progress = 1'000'000;
 };
 
+// CLI11's kind of check: what is wrong, or nothing.
+std::string WrongWithPolicy(const std::string& policy) {
+  Options options;
+  options.policy = policy;
+  const auto valid = options.Validate();
+  return valid ? "" : valid.error().message;
+}
+
 void AddFlags(CLI::App& app, Flags& flags) {
-  std::vector<std::string> policies;
-  for (const PolicyInfo& info : RegisteredPolicies()) policies.push_back(info.name);
   app.add_option("--operations", flags.operations, "Calls to make and to check")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--seed", flags.seed, "Seed of the first round; each takes the next")
       ->capture_default_str();
   app.add_option("--policy", flags.policy, "Only this one; without: all of them, by turns")
-      ->check(CLI::IsMember(policies));
+      ->check(WrongWithPolicy);
   app.add_option("--store", flags.store, "What is behind the cache")
       ->check(CLI::IsMember({"memory", "rocksdb"}))
       ->capture_default_str();

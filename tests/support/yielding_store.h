@@ -4,9 +4,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "kvcache/store.h"
 
@@ -24,6 +26,13 @@ class YieldingStore final : public Store {
     MayYield();
     return result;
   }
+  std::vector<Result<bool>> MultiGet(std::span<const std::string_view> keys,
+                                     const IndexedReceiver& receive) override {
+    MayYield();
+    std::vector<Result<bool>> results = inner_->MultiGet(keys, receive);
+    MayYield();
+    return results;
+  }
   Result<void> Write(const Batch& batch, const WriteOptions& options) override {
     MayYield();
     Result<void> result = inner_->Write(batch, options);
@@ -31,7 +40,10 @@ class YieldingStore final : public Store {
     return result;
   }
   Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) override {
-    return inner_->Scan(options, visit);
+    MayYield();
+    Result<void> result = inner_->Scan(options, visit);
+    MayYield();
+    return result;
   }
 
  private:
