@@ -1,5 +1,5 @@
 // Calls caches at random from many threads, and checks that what was seen is linearizable.
-// Exit status: 0 it is, 1 it is not, 2 the call is wrong.
+// Exit status: 0 it is, 1 it is not, 2 the call is wrong, 3 the store cannot be opened.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -53,7 +53,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
 }
 
 // A round is short: a fresh cache now and then, and what it was opened with.
-constexpr std::uint64_t kOperationsPerRound = 10'000;
+constexpr std::uint64_t kOperationsPerRound = 5'000;
 
 struct Totals {
   std::uint64_t rounds = 0;
@@ -117,6 +117,6 @@ int main(int argc, char** argv) {
     return kvcache::testing::Run(flags);
   } catch (const std::exception& error) {
     fmt::print(stderr, "linearizability: {}\n", error.what());
-    return 1;
+    return 3;
   }
 }

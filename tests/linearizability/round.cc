@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <barrier>
 #include <deque>
-#include <functional>
 #include <initializer_list>
 #include <iterator>
 #include <memory>
@@ -67,7 +66,12 @@ class Round {
   RoundResult Run();
 
  private:
-  // A store that delays and fails, and the cache over it; pointers into the chain.
+  struct AtBarrier {
+    Round& round;
+    void operator()() noexcept { round.EndPiece(); }
+  };
+
+  // A store that delays and fails over one that does not: store_ and behind_.
   std::unique_ptr<Store> MakeStore(bool rocksdb);
   Options CacheOptions();
   void RunThread(Caller& caller);
@@ -87,7 +91,7 @@ class Round {
   std::size_t calls_per_change_ = 0;
   std::uint64_t pieces_wanted_ = 0;
 
-  std::optional<std::barrier<std::function<void()>>> barrier_;
+  std::optional<std::barrier<AtBarrier>> barrier_;
   Checker checker_;
   RoundResult result_;
 };
@@ -137,7 +141,7 @@ Options Round::CacheOptions() {
 }
 
 RoundResult Round::Run() {
-  barrier_.emplace(static_cast<std::ptrdiff_t>(callers_.size()), [this] { EndPiece(); });
+  barrier_.emplace(static_cast<std::ptrdiff_t>(callers_.size()), AtBarrier{*this});
   std::vector<std::jthread> threads;
   for (Caller& caller : callers_) threads.emplace_back([&] { RunThread(caller); });
   threads.clear();

@@ -18,14 +18,14 @@ import weave
 
 FIRST_SEED = 20260101
 SEEDS_APART = 100_000  # more than rounds in a run
-UNBROKEN_OPERATIONS = 100_000
+UNBROKEN_OPERATIONS = 50_000
 
 
 def run(program, name, operations, seed):
     """Exit status and output with this mutant chosen."""
     done = subprocess.run([program, f"--operations={operations}", f"--seed={seed}"],
                           env={**os.environ, "KVCACHE_MUTANT": name}, check=False, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=500)
     return done.returncode, done.stdout
 
 
