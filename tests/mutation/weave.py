@@ -130,7 +130,8 @@ class Place:
         for number, replacement in self.replacements:
             condition = f"::kvcache::mutant::Is({number})"
             if statement:
-                result = f"if ({condition}) {{ {replacement} }} else {{ {result} }}"
+                # On lines of their own: either may end with a comment.
+                result = f"if ({condition}) {{\n{replacement}\n}} else {{\n{result}\n}}"
             else:
                 result = f"({condition} ? ({replacement}) : ({result}))"
         return result

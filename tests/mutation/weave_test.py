@@ -33,7 +33,7 @@ class Weave(unittest.TestCase):
                       woven(mutant("m", "a < 3", "a <= 3")))
 
     def test_statement(self):
-        self.assertIn("  if (::kvcache::mutant::Is(1)) {  } else { if (a < 3) return G(a); }\n",
+        self.assertIn("  if (::kvcache::mutant::Is(1)) {\n\n} else {\nif (a < 3) return G(a);\n}\n",
                       woven(mutant("m", "if (a < 3) return G(a);", "")))
 
     def test_two_of_one_place(self):
@@ -41,14 +41,16 @@ class Weave(unittest.TestCase):
                       "(G(a)))));", woven(mutant("m", "G(a)", "0"), mutant("n", "G(a)", "1")))
 
     def test_one_within_another(self):
-        self.assertIn("if (::kvcache::mutant::Is(1)) { H(); } else { if ((::kvcache::mutant::Is(2) "
-                      "? (true) : (a < 3))) return (::kvcache::mutant::Is(3) ? (0) : (G(a))); }",
+        self.assertIn("if (::kvcache::mutant::Is(1)) {\nH();\n} else {\n"
+                      "if ((::kvcache::mutant::Is(2) ? (true) : (a < 3))) "
+                      "return (::kvcache::mutant::Is(3) ? (0) : (G(a)));\n}",
                       woven(mutant("m", "if (a < 3) return G(a);", "H();"),
                             mutant("n", "a < 3", "true"), mutant("o", "G(a)", "0")))
 
     def test_within_tells_which(self):
         text = woven(mutant("m", "Call(a);", "", within="Call(a);\n  return a;"))
-        self.assertIn("  Call(a);\n  if (::kvcache::mutant::Is(1)) {  } else { Call(a); }\n", text)
+        self.assertIn("  Call(a);\n  if (::kvcache::mutant::Is(1)) {\n\n} else {\nCall(a);\n}\n",
+                      text)
 
     def test_what_is_not_chosen_is_the_original(self):
         files = weave.weave_all({"f.cc": SOURCE, "g.cc": SOURCE}, [mutant("m", "a < 3", "true")])
