@@ -93,17 +93,19 @@ class PageVector {
     size_ = size;
   }
 
-  // Gives back the pages beyond the last element.
+  // Gives back the pages beyond the last element, if the system can.
   void shrink_to_fit() {
     const std::size_t bytes = RoundUp(size_ * sizeof(T), kPageSize);
     if (bytes == bytes_ || bytes == 0) return;
-    Remap(bytes);
+    void* moved = RemapPages(data_, bytes_, bytes);
+    if (moved == nullptr) return;
+    data_ = static_cast<T*>(moved);
+    bytes_ = bytes;
   }
 
  private:
-  void Grow(std::size_t size) { Remap(RoundUp(size * sizeof(T), kPageSize)); }
-
-  void Remap(std::size_t bytes) {
+  void Grow(std::size_t size) {
+    const std::size_t bytes = RoundUp(size * sizeof(T), kPageSize);
     void* moved = data_ == nullptr ? MapPages(bytes) : RemapPages(data_, bytes_, bytes);
     if (moved == nullptr) throw std::bad_alloc();
     data_ = static_cast<T*>(moved);

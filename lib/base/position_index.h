@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <utility>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -182,8 +183,11 @@ class PositionIndex {
       --buckets_[number].overflowed;
     }
     --count_;
-    if (buckets_.size() > kLeastBuckets && count_ < most_ / 4) {
+    if (buckets_.size() == kLeastBuckets || count_ >= most_ / 4) return;
+    try {
       Rebuild(count_ + count_ / 4, position_bits_, owner);
+    } catch (const std::bad_alloc&) {
+      return;  // it stays large
     }
   }
 

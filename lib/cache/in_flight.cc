@@ -1,14 +1,19 @@
 #include "cache/in_flight.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace kvcache {
 
-void Answer::Publish(Result<std::optional<Value>> result) {
+void Answer::Publish(const Result<std::optional<Value>>& result) {
   {
     const std::lock_guard lock(mutex_);
-    result_.emplace(std::move(result));
+    try {
+      result_.emplace(result);
+    } catch (const std::bad_alloc&) {  // for the text of an error; this one is short
+      result_.emplace(Fail(ErrorCode::kInternal, "out of memory"));
+    }
   }
   published_.notify_all();
 }

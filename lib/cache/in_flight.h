@@ -43,8 +43,8 @@ using Scope = std::function<bool(std::string_view key)>;
 // One lookup's answer, for which others wait.
 class Answer {
  public:
-  // Once, with no lock held.
-  void Publish(Result<std::optional<Value>> result);
+  // Once, with no lock held. Never fails, or those who wait would do so for ever.
+  void Publish(const Result<std::optional<Value>>& result);
   // What was published; waits for it. With no lock held.
   Result<std::optional<Value>> Wait();
 

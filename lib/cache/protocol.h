@@ -113,7 +113,7 @@ class alignas(64) Protocol {
                                        const std::function<Result<std::string>()>& compute,
                                        const WriteOptions& options);
   Result<std::optional<Value>> ComputeAndPublish(
-      std::string_view key, Answer& answer, const std::function<Result<std::string>()>& compute,
+      const std::string& key, Answer& answer, const std::function<Result<std::string>()>& compute,
       const WriteOptions& options);
   template <class Commit>
   Result<void> WriteKeys(std::span<KeyWrite> writes, bool fill_tier, Commit&& commit);

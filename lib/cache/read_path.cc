@@ -201,7 +201,7 @@ Result<std::optional<Value>> Protocol::Finish(Fetch& fetch, std::uint64_t nanose
     Value value(entry, absent ? std::string_view{} : fetch.value, false);
     if (!absent) result = std::move(value);
   }
-  if (fetch.error) result = std::unexpected(*fetch.error);
+  if (fetch.error) result = std::unexpected(*std::move(fetch.error));
   if (fetch.load.answer != nullptr) fetch.load.answer->Publish(result);
   return result;
 }
@@ -316,16 +316,16 @@ Result<Value> Protocol::FindOrCompute(std::string_view key,
     if (!found) return std::unexpected(std::move(found.error()));
     if (*found) return **std::move(found);
 
-    std::shared_ptr<Answer> answer;
+    const std::string name(key);
+    auto answer = std::make_shared<Answer>();
     bool mine = false;
     {
       const std::lock_guard lock(computing_mutex_);
-      auto& slot = computing_[std::string(key)];
-      mine = slot == nullptr;
-      if (mine) slot = std::make_shared<Answer>();
-      answer = slot;
+      const auto slot = computing_.try_emplace(name, answer);
+      answer = slot.first->second;
+      mine = slot.second;
     }
-    auto result = mine ? ComputeAndPublish(key, *answer, compute, options) : answer->Wait();
+    auto result = mine ? ComputeAndPublish(name, *answer, compute, options) : answer->Wait();
     if (!result) return std::unexpected(std::move(result.error()));
     if (mine) return **std::move(result);
     // What another computed may have been overwritten before this call began: look again.
@@ -333,14 +333,13 @@ Result<Value> Protocol::FindOrCompute(std::string_view key,
 }
 
 Result<std::optional<Value>> Protocol::ComputeAndPublish(
-    std::string_view key, Answer& answer, const std::function<Result<std::string>()>& compute,
+    const std::string& key, Answer& answer, const std::function<Result<std::string>()>& compute,
     const WriteOptions& options) {
-  const std::string name(key);
   Result<std::optional<Value>> result = Fail(ErrorCode::kInternal, "out of memory");
   const auto publish = [&] {
     {
       const std::lock_guard lock(computing_mutex_);
-      computing_.erase(name);
+      computing_.erase(key);
     }
     answer.Publish(result);
   };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 
 #include "base/pages.h"
 
@@ -29,10 +30,16 @@ class FrequencySketch {
   }
 
   std::size_t MemoryBytes() const { return words_.capacity_bytes(); }
-  // So many entries are in the cache.
+  // So many entries are in the cache. Without memory for more counters, keys share those there are.
   void Fit(std::size_t entries) {
     entries_ = entries;
-    if (entries > words_.size()) Double();
+    if (entries > words_.size()) {
+      try {
+        Double();
+      } catch (const std::bad_alloc&) {
+        return;
+      }
+    }
     if (words_.size() > kLeastWords && entries < words_.size() / 4) Halve();
   }
 

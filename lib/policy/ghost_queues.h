@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <optional>
 
 #include "base/position_index.h"
@@ -31,12 +32,16 @@ class GhostQueues {
     return Found{queues_[number].list(), queues_[number].weight()};
   }
 
-  // Enters a key, which is in no queue, as the newest.
+  // Enters a key, which is in no queue, as the newest. Without memory it is forgotten.
   void Push(std::uint64_t hash, std::uint32_t weight, unsigned queue = 0) {
-    const std::uint32_t number = queues_.NewSlot();
-    queues_[number].Set(hash << kListBits, weight);
-    queues_.Push(queue, number);
-    index_.Add(hash << kListBits, number, *this);
+    try {
+      const std::uint32_t number = queues_.NewSlot();
+      queues_[number].Set(hash << kListBits, weight);
+      queues_.Push(queue, number);
+      index_.Add(hash << kListBits, number, *this);
+    } catch (const std::bad_alloc&) {
+      return;
+    }
   }
 
   // Forgets a key; nothing when it is not there.

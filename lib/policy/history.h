@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -28,17 +29,14 @@ class History {
   }
 
   // Records an eviction and forgets those beyond the last `most`. The returned words of the new
-  // event are to be filled in; empty when most is 0.
+  // event are to be filled in; empty when most is 0 or there is no memory.
   std::span<std::uint32_t> Remember(std::uint64_t hash, std::size_t most) {
     while (count_ > 0 && count_ >= most) ForgetOldest();
-    if (count_ == capacity_ || count_ + 2 * kSpare < capacity_ / 2) ResizeRing();
-    if (most == 0) return {};
-    const auto position = static_cast<std::uint32_t>((oldest_ + count_) % capacity_);
-    ++count_;
-    ring_[position * stride_] = static_cast<std::uint32_t>(hash);
-    ring_[position * stride_ + 1] = static_cast<std::uint32_t>(hash >> 32);
-    index_.Set(hash, position, *this);
-    return Words(position);
+    try {
+      return Enter(hash, most);
+    } catch (const std::bad_alloc&) {
+      return {};
+    }
   }
 
   // Applies `map` to every word remembered.
@@ -53,6 +51,17 @@ class History {
  private:
   friend class PositionIndex;
   static constexpr std::size_t kSpare = 128;
+
+  std::span<std::uint32_t> Enter(std::uint64_t hash, std::size_t most) {
+    if (count_ == capacity_ || count_ + 2 * kSpare < capacity_ / 2) ResizeRing();
+    if (most == 0) return {};
+    const auto position = static_cast<std::uint32_t>((oldest_ + count_) % capacity_);
+    ++count_;
+    ring_[position * stride_] = static_cast<std::uint32_t>(hash);
+    ring_[position * stride_ + 1] = static_cast<std::uint32_t>(hash >> 32);
+    index_.Set(hash, position, *this);
+    return Words(position);
+  }
 
   std::span<std::uint32_t> Words(std::uint32_t position) {
     return {&ring_[position * stride_ + 2], stride_ - 2};

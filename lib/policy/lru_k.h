@@ -55,9 +55,14 @@ class TimeRows {
     SetOwner(row, node);
     return row;
   }
+  // Without memory to remember it the row stays unused.
   void Free(std::uint32_t row) {
     At(row)[0].store(0, std::memory_order_relaxed);
-    free_.push_back(row);
+    try {
+      free_.push_back(row);
+    } catch (const std::bad_alloc&) {
+      return;
+    }
   }
   void SetOwner(std::uint32_t row, const PolicyNode& node) {
     At(row)[0].store(NameOf(node), std::memory_order_relaxed);

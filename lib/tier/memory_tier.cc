@@ -21,13 +21,16 @@ std::uint64_t DueMask(std::uint64_t audit_one_in) {
 
 }  // namespace
 
-MemoryTier::MemoryTier(const TierOptions& options, const PolicySpec& policy)
+MemoryTier::MemoryTier(const TierOptions& options)
     : options_(options),
       due_mask_(DueMask(options.audit_one_in)),
-      slabs_(*new SlabAllocator(options.alignment)),
       shards_(std::make_unique<Shard[]>(options.shards)),
       hits_(options.shards),
-      policy_name_(policy.ToString()) {
+      slabs_(*new SlabAllocator(options.alignment)) {}
+
+// From its body on the destructor cleans up.
+MemoryTier::MemoryTier(const TierOptions& options, const PolicySpec& policy) : MemoryTier(options) {
+  policy_name_ = policy.ToString();
   for (std::size_t i = 0; i < shards(); ++i) {
     shards_[i].Init(options.seed, NewOrdering(policy));
     ReportOverhead(shards_[i]);
@@ -134,16 +137,18 @@ void MemoryTier::Detach(Entry& entry) {
 bool MemoryTier::Link(Shard& shard, std::uint64_t hash, Entry& entry) {
   if (shard.entry_limit() == 0) return false;
   std::vector<Entry*> evicted;
+  bool linked = false;
   try {
     if (Table::Buckets* old = shard.RebuildTableIfNeeded()) Retire(*old);
     shard.Link(hash, entry, evicted);
-  } catch (const std::bad_alloc&) {
-    return false;  // no memory for table or order: not cached
+    entry.Ref();
+    linked = true;
+  } catch (...) {
+    // No memory for table or order, or a policy of the caller's failed: not cached.
   }
-  entry.Ref();
   Retire(evicted);
   ReportOverhead(shard);
-  return true;
+  return linked;
 }
 
 void MemoryTier::Drop(Shard& shard, std::uint64_t hash, std::string_view key) {
@@ -208,16 +213,33 @@ void MemoryTier::Retire(std::span<Entry* const> entries) {
   std::size_t bytes = 0;
   for (const Entry* entry : entries) bytes += SlabAllocator::ChargeOf(entry);
   retired_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  const std::lock_guard lock(retired_mutex_);
-  const std::uint64_t stamp = epoch::Stamp();
-  for (Entry* entry : entries) retired_.push_back({.entry = entry, .stamp = stamp});
+  std::size_t queued = 0;
+  try {
+    const std::lock_guard lock(retired_mutex_);
+    const std::uint64_t stamp = epoch::Stamp();
+    for (; queued < entries.size(); ++queued) {
+      retired_.push_back({.entry = entries[queued], .stamp = stamp});
+    }
+  } catch (const std::bad_alloc&) {
+    for (; queued < entries.size(); ++queued) FreeWithoutQueue({.entry = entries[queued]});
+  }
 }
 
 void MemoryTier::Retire(Table::Buckets& buckets) {
   retired_bytes_.fetch_add(buckets.bytes, std::memory_order_relaxed);
   slabs_.AddOverhead(static_cast<std::int64_t>(buckets.bytes));
-  const std::lock_guard lock(retired_mutex_);
-  retired_.push_back({.buckets = &buckets, .stamp = epoch::Stamp()});
+  try {
+    const std::lock_guard lock(retired_mutex_);
+    retired_.push_back({.buckets = &buckets, .stamp = epoch::Stamp()});
+  } catch (const std::bad_alloc&) {
+    FreeWithoutQueue({.buckets = &buckets});
+  }
+}
+
+// What has left cannot come back; with no memory to remember it, its readers are waited for.
+void MemoryTier::FreeWithoutQueue(const Retired& retired) {
+  epoch::WaitForReaders();
+  Free({&retired, 1});
 }
 
 // Stamps grow along the queue, so what can be freed is at its front. What was retired after the
@@ -318,6 +340,7 @@ Shard* MemoryTier::ShardToEvictFrom(Shard& shard) {
 // waits for readers, a slab in which one of them may be reading stays in use.
 bool MemoryTier::EmptySparseSlabs(std::size_t most, bool wait) {
   std::vector<void*> slabs;
+  slabs.reserve(most);
   bool moved = false;
   while (slabs.size() < most) {
     const SlabAllocator::SparseSlab sparse = slabs_.TakeSparseSlab();
@@ -360,12 +383,23 @@ void MemoryTier::Move(Entry& entry) {
 
 // Settings.
 
-bool MemoryTier::SetLimits(std::uint64_t bytes, std::uint64_t entries) {
+// Made before anything is changed, as there may be no memory for them.
+MemoryTier::Orderings MemoryTier::NewOrderings(const PolicySpec& policy) const {
+  Orderings orderings(shards());
+  for (auto& ordering : orderings) ordering = NewOrdering(policy);
+  return orderings;
+}
+
+MemoryTier::Orderings MemoryTier::OrderingsFor(bool entries) const {
+  if (capacity_in_entries_ == entries) return {};
+  return NewOrderings(*ParsePolicy(policy_name_));
+}
+
+void MemoryTier::SetLimits(std::uint64_t bytes, std::uint64_t entries) {
   const bool in_entries = entries > 0;
-  bool changed = false;
   {
     const std::lock_guard names(names_mutex_);
-    changed = std::exchange(capacity_in_entries_, in_entries) != in_entries;
+    capacity_in_entries_ = in_entries;
     capacity_ = in_entries ? entries : bytes;
   }
   slabs_.set_limit(in_entries ? kNoLimit : std::min(bytes, kNoLimit));
@@ -375,12 +409,13 @@ bool MemoryTier::SetLimits(std::uint64_t bytes, std::uint64_t entries) {
         in_entries ? entries / shards() + (i < entries % shards() ? 1 : 0) : Shard::kNoEntryLimit,
         bytes / shards());
   }
-  return changed;
 }
 
 void MemoryTier::SetCapacity(std::uint64_t bytes) {
   const std::lock_guard settings(settings_mutex_);
-  if (SetLimits(bytes, 0)) SwitchPolicy(*ParsePolicy(policy_name_));
+  Orderings orderings = OrderingsFor(false);
+  SetLimits(bytes, 0);
+  if (!orderings.empty()) SwitchPolicy(orderings);
   // Waiting for readers is paid for once in many evictions: one that lost its processor amid a hit
   // comes back after milliseconds.
   constexpr std::size_t kSlabsAtOnce = 64;
@@ -401,7 +436,9 @@ void MemoryTier::SetCapacity(std::uint64_t bytes) {
 void MemoryTier::SetCapacityEntries(std::uint64_t entries) {
   if (entries == 0) return SetCapacity(0);
   const std::lock_guard settings(settings_mutex_);
-  if (SetLimits(0, entries)) SwitchPolicy(*ParsePolicy(policy_name_));
+  Orderings orderings = OrderingsFor(true);
+  SetLimits(0, entries);
+  if (!orderings.empty()) SwitchPolicy(orderings);
   for (std::size_t i = 0; i < shards(); ++i) {
     for (bool more = true; more;) {
       std::array<Entry*, Shard::kMostEvicted> victims;
@@ -431,14 +468,18 @@ void MemoryTier::FitTables() {
 
 void MemoryTier::SetPolicy(const PolicySpec& policy) {
   const std::lock_guard settings(settings_mutex_);
-  SwitchPolicy(policy);
+  std::string name = policy.ToString();
+  Orderings orderings = NewOrderings(policy);
+  SwitchPolicy(orderings);
+  const std::lock_guard names(names_mutex_);
+  policy_name_ = std::move(name);
 }
 
 // In four steps, each but the third a slice at a time: the old policies bring their order up to
 // date; hits begin to mark for the new ones; the last hit that marks for the old ones ends; the old
 // policies hand their entries over, coldest first. An entry hit before it is handed over is not
 // marked: the marks are still the old policy's.
-void MemoryTier::SwitchPolicy(const PolicySpec& policy) {
+void MemoryTier::SwitchPolicy(std::span<std::unique_ptr<Ordering>> orderings) {
   for (std::size_t i = 0; i < shards(); ++i) {
     std::size_t from = 0;
     do {
@@ -448,21 +489,20 @@ void MemoryTier::SwitchPolicy(const PolicySpec& policy) {
     } while (from != 0);
   }
   for (std::size_t i = 0; i < shards(); ++i) {
-    auto next = NewOrdering(policy);
     const std::lock_guard lock(shards_[i].mutex());
-    shards_[i].Publish(std::move(next));
+    shards_[i].Publish(std::move(orderings[i]));
   }
   epoch::WaitForReaders();
   for (std::size_t i = 0; i < shards(); ++i) {
     for (bool more = true; more;) {
       shards_[i].mutex().GiveWay();
       const std::lock_guard lock(shards_[i].mutex());
-      more = shards_[i].Convert(kSlice);
+      Shard::Converted converted = shards_[i].Convert(kSlice);
+      if (converted.left != nullptr) Retire({&converted.left, 1});
+      more = !converted.done;
       ReportOverhead(shards_[i]);
     }
   }
-  const std::lock_guard names(names_mutex_);
-  policy_name_ = policy.ToString();
 }
 
 Stats MemoryTier::GetStats() const {

@@ -34,6 +34,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/epoch.h"
 #include "base/hash.h"
@@ -161,10 +162,13 @@ class MemoryTier {
 
   PolicyContext Context() const;
   std::unique_ptr<Ordering> NewOrdering(const PolicySpec& policy) const;
-  // True when entries are counted from now on, or bytes, that were not before: the policies have
-  // to be told new weights.
-  bool SetLimits(std::uint64_t bytes, std::uint64_t entries);
-  void SwitchPolicy(const PolicySpec& policy);
+  using Orderings = std::vector<std::unique_ptr<Ordering>>;  // one a shard
+  Orderings NewOrderings(const PolicySpec& policy) const;
+  // Of the present policy, when entries are to be counted, or bytes, that were not before: policies
+  // then have to be told new weights. Else none.
+  Orderings OrderingsFor(bool entries) const;
+  void SetLimits(std::uint64_t bytes, std::uint64_t entries);
+  void SwitchPolicy(std::span<std::unique_ptr<Ordering>> orderings);
   void FitTables();
 
   // For something that goes into `shard`, which gives up its own entries for it first.
@@ -177,16 +181,20 @@ class MemoryTier {
   void Move(Entry& entry);
 
   static std::size_t BytesOf(const Retired& retired);
+  // Never fail.
   void Retire(std::span<Entry* const> entries);
   void Retire(Table::Buckets& buckets);
+  void FreeWithoutQueue(const Retired& retired);
   void Free(std::span<const Retired> batch);
   void ReportOverhead(Shard& shard);
 
+  explicit MemoryTier(const TierOptions& options);
+
   const TierOptions options_;
   const std::uint64_t due_mask_;  // something is due after hits of whose number it has no bit
-  SlabAllocator& slabs_;          // deletes itself when its last user goes
   std::unique_ptr<Shard[]> shards_;
   HitCounters hits_;
+  SlabAllocator& slabs_;  // deletes itself when its last user goes
   std::atomic<std::uint64_t> rotor_{0};
   std::atomic<std::uint64_t> retired_bytes_{0};
 

@@ -48,9 +48,11 @@ void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted)
   Ordering* current = ordering_.load(std::memory_order_relaxed);
   current->policy->Admit(entry.node(), hash, WeightOf(entry));
   while (table_.size() >= entry_limit_) {
-    Entry* victim = nullptr;
-    if (Evict({&victim, 1}, 1) == 0) break;
-    evicted.push_back(victim);
+    evicted.push_back(nullptr);  // first: a victim must not be lost for lack of memory
+    if (Evict({&evicted.back(), 1}, 1) == 0) {
+      evicted.pop_back();
+      break;
+    }
   }
   current->policy->Insert(entry.node());
   Own(entry, *current);
@@ -126,20 +128,26 @@ void Shard::Publish(std::unique_ptr<Ordering> next) {
   draining_.reset(ordering_.exchange(next.release(), std::memory_order_acq_rel));
 }
 
-bool Shard::Convert(std::size_t slice) {
+Shard::Converted Shard::Convert(std::size_t slice) {
   Ordering* current = ordering_.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < slice; ++i) {
     PolicyNode* node = draining_->policy->Drain();
     if (node == nullptr) {
       draining_.reset();
-      return false;
+      return {.done = true};
     }
     Entry& entry = Entry::Of(*node);
-    current->policy->Admit(entry.node(), HashOf(entry), WeightOf(entry));
-    current->policy->Insert(entry.node());
+    const std::uint64_t hash = HashOf(entry);
+    try {
+      current->policy->Admit(entry.node(), hash, WeightOf(entry));
+      current->policy->Insert(entry.node());
+    } catch (...) {
+      Forget(hash, entry);
+      return {.left = &entry};
+    }
     Own(entry, *current);
   }
-  return true;
+  return {};
 }
 
 std::size_t Shard::OverheadBytes() const {

@@ -47,7 +47,8 @@ class alignas(64) Shard {
   void Touch(Entry& entry);
 
   // Makes the entry findable; its key must not be there. Takes no reference. Who must leave because
-  // of entry_limit goes to `evicted`, unlinked; the caller retires them.
+  // of entry_limit goes to `evicted`, unlinked; the caller retires them. May throw, `evicted`
+  // filled and the entry not linked.
   void Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted);
   // The opposite. The caller retires the entry.
   void Unlink(std::uint64_t hash, Entry& entry);
@@ -69,9 +70,14 @@ class alignas(64) Shard {
   // Switching policies, in this order; see MemoryTier::SetPolicy.
   std::size_t Settle(std::size_t from, std::size_t slice);
   void Publish(std::unique_ptr<Ordering> next);
-  // Hands up to `slice` entries over to the published policy; false when all are. Only when no
-  // reader can still be calling the old policy's Touch.
-  bool Convert(std::size_t slice);
+  // Hands up to `slice` entries over to the published policy. Only when no reader can still be
+  // calling the old policy's Touch. One that the policy has no memory for leaves, unlinked: the
+  // caller retires it.
+  struct Converted {
+    bool done = false;
+    Entry* left = nullptr;
+  };
+  Converted Convert(std::size_t slice);
 
   std::size_t entries() const { return table_.size(); }
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // lock-free too

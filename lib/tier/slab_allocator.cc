@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <new>
 
 #include "base/pages.h"
 #include "tier/entry.h"
@@ -155,8 +156,7 @@ void SlabAllocator::FreeRun(Slab* run) {
   const std::size_t bytes = run->bytes;
   madvise(run, bytes, MADV_DONTNEED);
   slab_bytes_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
-  free_runs_[static_cast<std::size_t>(std::bit_width(std::max(bytes, kSlabBytes) - 1))].push_back(
-      run);
+  Keep(run, free_runs_[static_cast<std::size_t>(std::bit_width(std::max(bytes, kSlabBytes) - 1))]);
 }
 
 // With many sizes in use each class has blocks to spare: up to a quarter larger is better than
@@ -247,7 +247,17 @@ void SlabAllocator::ReleaseSlab(Slab* slab) {
   const std::size_t bytes = slab->bytes;
   madvise(slab, bytes, MADV_DONTNEED);
   slab_bytes_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
-  free_slabs_.push_back(slab);
+  Keep(slab, free_slabs_);
+}
+
+// For later use. Without memory to remember it, the range of addresses, which has no pages any
+// more, stays unused.
+void SlabAllocator::Keep(void* range, std::vector<void*>& ranges) {
+  try {
+    ranges.push_back(range);
+  } catch (const std::bad_alloc&) {
+    return;
+  }
 }
 
 SlabAllocator::Slab* SlabAllocator::FindEmptiest() const {
@@ -269,12 +279,13 @@ SlabAllocator::SparseSlab SlabAllocator::TakeSparseSlab() {
   const std::lock_guard lock(mutex_);
   Slab* slab = FindEmptiest();
   if (slab == nullptr) return {};
+  SparseSlab result{.slab = slab, .blocks = {}};
+  result.blocks.reserve(slab->carved);
   Unlist(slab);
   slab->draining = true;
   SizeClass& size_class = classes_[slab->size_class];
   size_class.free_blocks -= std::size_t{slab->capacity} - slab->live;
   if (slab->live == 0) --size_class.empty_slabs;
-  SparseSlab result{.slab = slab, .blocks = {}};
   for (std::size_t i = 0; slab->live > 0 && i < slab->carved; ++i) {
     result.blocks.push_back(FirstBlock(slab) + i * slab->block_bytes);
   }
@@ -312,10 +323,18 @@ void SlabAllocator::Unlist(Slab* slab) {
 // Address space aligned to a slab or more; no memory yet.
 void* SlabAllocator::Reserve(std::size_t bytes, std::size_t alignment) {
   const std::size_t padded = bytes + alignment;
+  try {
+    reserved_.emplace_back(nullptr, padded);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
   void* range = mmap(nullptr, padded, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (range == MAP_FAILED) return nullptr;
-  reserved_.emplace_back(range, padded);
+  if (range == MAP_FAILED) {
+    reserved_.pop_back();
+    return nullptr;
+  }
+  reserved_.back().first = range;
   return reinterpret_cast<void*>(RoundUp(reinterpret_cast<std::uintptr_t>(range), alignment));
 }
 

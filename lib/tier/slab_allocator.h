@@ -31,7 +31,7 @@ class SlabAllocator {
   explicit SlabAllocator(std::size_t alignment);
 
   // At least `size` bytes, 24 below a multiple of the alignment; null when that would take used()
-  // above the limit. The byte where an entry has its flags is 0.
+  // above the limit, or there are no more. The byte where an entry has its flags is 0.
   void* Allocate(std::size_t size);
 
   // Bytes that Allocate(size) takes for itself, unless it must make do with a larger block.
@@ -131,6 +131,7 @@ class SlabAllocator {
   void* TakeBlock(Slab* slab);
   void FreeBlock(Slab* slab, void* block);
   void ReleaseSlab(Slab* slab);
+  static void Keep(void* range, std::vector<void*>& ranges);
   Slab* FindEmptiest() const;
   void List(Slab* slab);
   void Unlist(Slab* slab);

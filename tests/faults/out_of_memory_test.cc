@@ -1,0 +1,233 @@
+// Memory runs out at the n-th request of every operation, for all n: the caller gets an answer or
+// std::bad_alloc, nobody waits for ever, nothing wrong is read afterwards, and the tier gives up
+// all its memory when it is emptied.
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "failing_memory.h"
+#include "kvcache/cache.h"
+#include "kvcache/memory_store.h"
+#include "kvcache/policy.h"
+#include "support/sanitizers.h"
+#include "support/scene.h"
+#include "support/text.h"
+#include "support/watchdog.h"
+
+namespace kvcache::testing {
+namespace {
+
+constexpr std::size_t kPairs = 120;  // of which the tier holds a part
+
+std::string Key(std::size_t i) {
+  return "a key longer than fits into a string " + std::to_string(i);
+}
+std::string Content(std::size_t i) { return Key(i) + std::string(i * 37 % 1500, 'v'); }
+
+template <class F>
+auto Unlimited(F&& call) {
+  const std::int64_t left = std::exchange(requests_left, -1);
+  auto result = call();
+  requests_left = left;
+  return result;
+}
+
+// A store that has all the memory it wants.
+class WellSupplied final : public Store {
+ public:
+  explicit WellSupplied(std::unique_ptr<Store> inner) : inner_(std::move(inner)) {}
+
+  Result<bool> Get(std::string_view key, const Receiver& receive) override {
+    std::string value;
+    const bool found = Unlimited(
+        [&] { return *inner_->Get(key, [&](std::string_view bytes) { value = bytes; }); });
+    if (found) receive(value);
+    return found;
+  }
+  Result<void> Write(const Batch& batch, const WriteOptions& options) override {
+    return Unlimited([&] { return inner_->Write(batch, options); });
+  }
+  Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) override {
+    return Unlimited([&] { return inner_->Scan(options, visit); });
+  }
+
+ private:
+  const std::unique_ptr<Store> inner_;
+};
+
+class Stage {
+ public:
+  explicit Stage(const Options& options) {
+    auto memory = MakeMemoryStore();
+    behind_ = memory.get();
+    for (std::size_t i = 0; i < kPairs; ++i) {
+      if (!PutStore(*behind_, Key(i), Content(i))) FAIL("PutStore");
+    }
+    auto cache = Cache::Open(options, std::make_unique<WellSupplied>(std::move(memory)));
+    REQUIRE_MESSAGE(cache, Text(cache.error()));
+    cache_ = *std::move(cache);
+    for (std::size_t i = 0; i < kPairs; i += 2) {
+      if (!cache_->Get(Key(i))) FAIL("Get");
+    }
+  }
+
+  Cache& cache() { return *cache_; }
+  Store& behind() { return *behind_; }
+
+  void CheckSettled() {
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < kPairs + 3; ++i) {
+      for (int j = 0; j < 2; ++j) {
+        if (Text(cache_->Get(Key(i))) != ReadStore(*behind_, Key(i))) ++wrong;
+      }
+    }
+    CHECK(wrong == 0);
+  }
+
+  // Nothing that memory failed for may be left behind in the tier.
+  void CheckEmptied() {
+    cache_->InvalidateAll();
+    const Stats stats = cache_->GetStats();
+    CHECK(stats.total.entries == 0);
+    CHECK(stats.total.bytes == 0);
+    CHECK(stats.pinned_bytes == 0);
+    REQUIRE(cache_->SetCapacity(0));
+    CHECK(cache_->GetStats().memory_bytes <= 4 * kPageRounding);
+  }
+
+ private:
+  // What a shard's empty table and order take at most.
+  static constexpr std::uint64_t kPageRounding = 64 << 10;
+
+  Store* behind_ = nullptr;
+  std::unique_ptr<Cache> cache_;
+};
+
+struct Call {
+  std::string name;
+  std::function<std::string(Cache&)> run;
+};
+
+std::vector<Call> Calls() {
+  const auto multi_get = [](Cache& cache) {
+    const std::string keys[] = {Key(0), Key(1), Key(kPairs), Key(2), Key(3), Key(1)};
+    const std::string_view views[] = {keys[0], keys[1], keys[2], keys[3], keys[4], keys[5]};
+    std::string outcome;
+    for (const auto& answer : cache.MultiGet(views)) outcome += Text(answer) + ";";
+    return outcome;
+  };
+  const auto batch = [](Cache& cache) {
+    Batch steps;
+    steps.DeleteRange(Key(100), Key(103));
+    for (std::size_t i = 0; i < 20; ++i) steps.Put(Key(i), Content(i + 1));
+    steps.Delete(Key(21));
+    return Text(cache.Write(steps));
+  };
+  const auto with_range = [](Cache& cache) {
+    return Text(
+        cache.WriteWith(KeyRange{.from = Key(20), .to = Key(29)}, [] { return Result<void>(); }));
+  };
+  const auto copy = [](Cache& cache) {
+    std::string value;
+    return Text(cache.Get(Key(1), value));
+  };
+  return {
+      {"Get", [](Cache& cache) { return Text(cache.Get(Key(1))); }},
+      {"Get of an absent key", [](Cache& cache) { return Text(cache.Get(Key(kPairs))); }},
+      {"Get into a string", copy},
+      {"MultiGet", multi_get},
+      {"Contains", [](Cache& cache) { return Text(cache.Contains(Key(1))); }},
+      {"Put", [](Cache& cache) { return Text(cache.Put(Key(2), Content(77))); }},
+      {"Put of a new key", [](Cache& cache) { return Text(cache.Put(Key(kPairs), Content(9))); }},
+      {"Delete", [](Cache& cache) { return Text(cache.Delete(Key(4))); }},
+      {"DeleteRange", [](Cache& cache) { return Text(cache.DeleteRange(Key(5), Key(6))); }},
+      {"Write", batch},
+      {"GetOrCompute",
+       [](Cache& cache) {
+         return Text(
+             cache.GetOrCompute(Key(kPairs + 1), [] { return Result<std::string>(Content(5)); }));
+       }},
+      {"WriteWith a range", with_range},
+      {"Invalidate", [](Cache& cache) { return cache.Invalidate(Key(2)), std::string(); }},
+      {"InvalidatePrefix",
+       [](Cache& cache) { return cache.InvalidatePrefix(Key(2)), std::string(); }},
+      {"SetPolicy to lru", [](Cache& cache) { return Text(cache.SetPolicy("lru")); }},
+      {"SetPolicy to arc", [](Cache& cache) { return Text(cache.SetPolicy("arc")); }},
+      {"SetCapacity", [](Cache& cache) { return Text(cache.SetCapacity(64 << 10)); }},
+      {"SetCapacityEntries", [](Cache& cache) { return Text(cache.SetCapacityEntries(10)); }},
+      {"GetStats", [](Cache& cache) { return cache.GetStats().policy; }},
+  };
+}
+
+// Whether the call came to an end without another request for memory.
+bool Play(const Call& call, Stage& stage, std::int64_t granted) {
+  bool reached = false;
+  std::string outcome;
+  try {
+    const MemoryLimit limit(granted);
+    outcome = call.run(stage.cache());
+    reached = limit.reached();
+  } catch (const std::bad_alloc&) {
+    reached = true;
+    outcome = "bad_alloc";
+  }
+  CHECK_MESSAGE(outcome.find("error") == std::string::npos, outcome);
+  return !reached;
+}
+
+void PlayEachRequest(const Call& call, const Options& options) {
+  CAPTURE(call.name);
+  CAPTURE(options.policy);
+  bool done = false;
+  for (std::int64_t granted = 0; !done; ++granted) {
+    CAPTURE(granted);
+    REQUIRE(granted < 2000);
+    Stage stage(options);
+    done = Play(call, stage, granted);
+    stage.CheckSettled();
+    stage.CheckEmptied();
+  }
+}
+
+Options WithRoom(std::uint64_t capacity, const std::string& policy) {
+  Options options = Capacity(capacity, 2);
+  options.policy = policy;
+  options.cache_absent = true;
+  return options;
+}
+
+constexpr std::uint64_t kLittle = 48 << 10;  // evicts
+constexpr std::uint64_t kPlenty = 4 << 20;
+
+TEST_CASE("memory runs out at every request of every operation") {
+  const Watchdog watchdog("an operation that has no memory");
+  for (const std::uint64_t capacity : {kLittle, kPlenty}) {
+    CAPTURE(capacity);
+    for (const Call& call : Calls()) PlayEachRequest(call, WithRoom(capacity, "lru"));
+  }
+}
+
+TEST_CASE("memory runs out at every request of every policy") {
+  const Watchdog watchdog("a policy that has no memory");
+  std::vector<std::string> policies = {"lru-k:k=3"};
+  for (const PolicyInfo& info : RegisteredPolicies()) policies.push_back(info.name);
+  const Call write{"Write", [](Cache& cache) {
+                     Batch steps;
+                     for (std::size_t i = 0; i < 24; ++i) steps.Put(Key(2 * i + 1), Content(i));
+                     return Text(cache.Write(steps));
+                   }};
+  for (const std::string& policy : policies) {
+    PlayEachRequest(write, WithRoom(kLittle, policy));
+    const Call change{"SetPolicy", [&](Cache& cache) { return Text(cache.SetPolicy(policy)); }};
+    PlayEachRequest(change, WithRoom(kPlenty, "lru"));
+  }
+}
+
+}  // namespace
+}  // namespace kvcache::testing
