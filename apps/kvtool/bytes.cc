@@ -155,14 +155,18 @@ bool Unescape(std::string_view text, std::string& out) {
   return true;
 }
 
-std::string Printable(std::string_view bytes) {
+namespace {
+
+// Control characters, but those kept, and bytes that are not UTF-8 as \x1B; those of AppendEscaped
+// as there, if so.
+std::string Harmless(std::string_view bytes, std::string_view kept, bool escape_letters) {
   std::string out;
   while (!bytes.empty()) {
     const std::size_t size = Utf8CharacterSize(bytes);
     const std::string_view character = bytes.substr(0, size == 0 ? 1 : size);
-    if (EscapeLetter(character[0]) != 0) {
+    if (escape_letters && EscapeLetter(character[0]) != 0) {
       AppendEscaped(character, out);
-    } else if (size == 0 || IsControl(character)) {
+    } else if (size == 0 || (IsControl(character) && !kept.contains(character))) {
       for (const char byte : character) {
         fmt::format_to(std::back_inserter(out), "\\x{:02X}", static_cast<unsigned char>(byte));
       }
@@ -172,6 +176,14 @@ std::string Printable(std::string_view bytes) {
     bytes.remove_prefix(character.size());
   }
   return out;
+}
+
+}  // namespace
+
+std::string Printable(std::string_view bytes) { return Harmless(bytes, "", true); }
+
+std::string WithoutControls(std::string_view text, std::string_view kept) {
+  return Harmless(text, kept, false);
 }
 
 }  // namespace kvcache::kvtool

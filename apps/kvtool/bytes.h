@@ -34,4 +34,8 @@ bool Unescape(std::string_view text, std::string& out);
 // as \x1B.
 std::string Printable(std::string_view bytes);
 
+// The same of a text in which backslashes are plain, or escape something already; without the
+// control characters `kept`.
+std::string WithoutControls(std::string_view text, std::string_view kept);
+
 }  // namespace kvcache::kvtool

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <exception>
 #include <string>
 #include <utility>
@@ -77,6 +78,8 @@ Outcome<ExitStatus> Run(std::vector<std::string> arguments, Output& out) {
 
 int Main(std::vector<std::string> arguments) {
   KeepStandardStreamsOpen();
+  // A file that may not grow is a write's error, told like others.
+  std::signal(SIGXFSZ, SIG_IGN);
   Output out;
   auto outcome = Run(std::move(arguments), out);
   if (const auto flushed = out.Flush(); !flushed && outcome) {

@@ -7,11 +7,15 @@
 #include <cstdio>
 #include <system_error>
 
+#include "bytes.h"
+
 namespace kvcache::kvtool {
 
 Output::Output() : terminal_(isatty(STDOUT_FILENO) != 0) {}
 
 void Output::Write(std::string_view text) {
+  std::string shown;
+  if (terminal_) text = shown = WithoutControls(text, "\n\t");
   const std::size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
   if (written != text.size() && error_ == 0) error_ = errno;
 }
@@ -29,7 +33,7 @@ Outcome<void> Output::Flush() {
 }
 
 void Complain(std::string_view message) {
-  const std::string line = fmt::format("kvtool: {}\n", message);
+  const std::string line = fmt::format("kvtool: {}\n", WithoutControls(message, ""));
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

@@ -15,6 +15,7 @@ class Output {
 
   bool terminal() const { return terminal_; }
 
+  // To a terminal no control characters but newlines and tabs, which nobody obeys.
   void Write(std::string_view text);
   void Line(std::string_view text);
 
@@ -26,7 +27,8 @@ class Output {
   int error_ = 0;  // the first errno
 };
 
-// One line on standard error, after "kvtool: ".
+// One line on standard error, after "kvtool: "; control characters in it, of a file's name perhaps,
+// are shown as \x1B.
 void Complain(std::string_view message);
 
 }  // namespace kvcache::kvtool

@@ -9,10 +9,14 @@
 namespace kvcache::kvtool {
 namespace {
 
-// RocksDB keeps a file of this name in every database.
+// RocksDB keeps both files in every database; of one that has lost the first the library says so.
 bool HoldsDatabase(const std::string& directory) {
   std::error_code ignored;
-  return std::filesystem::exists(std::filesystem::path(directory) / "CURRENT", ignored);
+  for (const auto& file : std::filesystem::directory_iterator(directory, ignored)) {
+    const std::string name = file.path().filename();
+    if (name == "CURRENT" || name.starts_with("MANIFEST-")) return true;
+  }
+  return false;
 }
 
 Failure CannotOpen(const Error& error, const std::string& directory) {

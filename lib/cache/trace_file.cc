@@ -35,7 +35,13 @@ Result<std::unique_ptr<TraceFile>> TraceFile::Create(const std::string& path, bo
           ErrorCode::kInvalidArgument,
           fmt::format("{} exists; choose another name, or say that it may be replaced", path));
     }
-    descriptor = open(path.c_str(), kFlags | O_TRUNC);
+    // A link to a device or a pipe is followed, as /dev/stdout is one.
+    const int links = IsRegularFile(path) ? O_NOFOLLOW : 0;
+    descriptor = open(path.c_str(), kFlags | O_TRUNC | links);
+    if (descriptor < 0 && errno == ELOOP) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{} is a symbolic link; name the file that it points to", path));
+    }
   }
   if (descriptor < 0) return CannotWrite(path);
   return std::unique_ptr<TraceFile>(new TraceFile(path, descriptor));

@@ -43,6 +43,18 @@ inline ErrorCode CodeOf(const rocksdb::Status& status, std::string_view text) {
   }
 }
 
+// How to mend it, where that is known.
+inline std::string_view AdviceOn(const rocksdb::Status& status, bool full, std::string_view text) {
+  if (status.severity() >= rocksdb::Status::kFatalError) {
+    return "; it takes no more writes until it is opened again";
+  }
+  if (full) return "; it takes writes again when there is room";
+  if (ContainsAny(text, {"Permission denied", "Read-only file system"})) {
+    return "; opened for reading only, it needs no right to write";
+  }
+  return "";
+}
+
 // "database /data/x: cannot write: the disk is full: IO error: No space left on device: ..."
 inline std::unexpected<Error> FailWith(const rocksdb::Status& status, std::string_view where,
                                        std::string_view what) {
@@ -53,8 +65,9 @@ inline std::unexpected<Error> FailWith(const rocksdb::Status& status, std::strin
   if (code == ErrorCode::kReadOnly) text = "it is open for reading only";
   const bool full = status.subcode() == rocksdb::Status::kNoSpace ||
                     status.subcode() == rocksdb::Status::kSpaceLimit;
-  return Fail(code, fmt::format("{}: cannot {}: {}{}", where, what,
-                                full ? "the disk is full: " : "", text));
+  return Fail(code,
+              fmt::format("{}: cannot {}: {}{}{}", where, what, full ? "the disk is full: " : "",
+                          text, AdviceOn(status, full, text)));
 }
 
 }  // namespace kvcache

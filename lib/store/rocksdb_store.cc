@@ -401,6 +401,34 @@ rocksdb::Status OpenDatabase(const std::string& path, const RocksDbOptions& opti
   return status;
 }
 
+// The MANIFEST of a database that has lost its CURRENT; empty when there is none. RocksDB would
+// begin a new database there and delete the files of the old one.
+std::string OrphanedManifest(const std::string& path, rocksdb::Env* env) {
+  std::vector<std::string> names;
+  if (!env->GetChildren(path, &names).ok()) return {};
+  std::string latest;
+  for (const std::string& name : names) {
+    if (name.starts_with("MANIFEST-")) latest = std::max(latest, name);
+  }
+  return latest;
+}
+
+Result<void> CheckMayCreate(const std::string& path, const RocksDbOptions& options,
+                            rocksdb::Env* env, std::string_view where) {
+  const std::string manifest = OrphanedManifest(path, env);
+  if (!manifest.empty()) {
+    return Fail(ErrorCode::kCorruption,
+                fmt::format("{}: its file {}/CURRENT is gone: write the line {} into it, or "
+                            "restore the database from a backup",
+                            where, path, manifest));
+  }
+  const bool writable = !options.read_only && options.secondary_path.empty();
+  if (writable && options.create_if_missing) return {};
+  return Fail(ErrorCode::kIoError,
+              fmt::format("{}: there is none (no file {}/CURRENT){}", where, path,
+                          writable ? "; create_if_missing would make one" : ""));
+}
+
 std::string Where(std::string_view path, std::string_view column_family) {
   if (column_family == rocksdb::kDefaultColumnFamilyName) return fmt::format("database {}", path);
   return fmt::format("database {}, column family \"{}\"", path, column_family);
@@ -420,10 +448,10 @@ Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksD
   const bool writable = !options.read_only && !secondary;
   const bool exists = env->FileExists(path + "/CURRENT").ok();
   const std::string where = Where(path, options.column_family);
-  if (!exists && !(writable && options.create_if_missing)) {
-    return Fail(ErrorCode::kIoError,
-                fmt::format("{}: there is none (no file {}/CURRENT){}", where, path,
-                            writable ? "; create_if_missing would make one" : ""));
+  if (!exists) {
+    if (auto may = CheckMayCreate(path, options, env, where); !may) {
+      return std::unexpected(may.error());
+    }
   }
   Result<Setup> setup = Prepare(path, options, env, exists, where);
   if (!setup) return std::unexpected(setup.error());

@@ -69,7 +69,7 @@ struct RecordOptions {
   // ratio that the whole one has of all lookups. The file does not say it: its name may.
   double sample = 0.01;
 
-  // Replace the file if it exists.
+  // Replace the file if it exists. What a symbolic link points to is never replaced.
   bool replace = false;
 
   // When 4 MiB are still to be written: lookups to be recorded wait. Otherwise the recording ends
