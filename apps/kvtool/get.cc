@@ -21,7 +21,7 @@ void Print(Session& session, const std::string& key, const std::optional<Value>&
                             {"hit", value && value->hit()}}
                            .dump());
   } else if (value && arguments.raw) {
-    session.out().Write(*value);
+    session.out().WriteRaw(*value);
   } else if (value) {
     session.out().Line(session.Encode(*value));
   }

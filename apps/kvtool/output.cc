@@ -16,6 +16,10 @@ Output::Output() : terminal_(isatty(STDOUT_FILENO) != 0) {}
 void Output::Write(std::string_view text) {
   std::string shown;
   if (terminal_) text = shown = WithoutControls(text, "\n\t");
+  WriteRaw(text);
+}
+
+void Output::WriteRaw(std::string_view text) {
   const std::size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
   if (written != text.size() && error_ == 0) error_ = errno;
 }

@@ -15,8 +15,9 @@ class Output {
 
   bool terminal() const { return terminal_; }
 
-  // To a terminal no control characters but newlines and tabs, which nobody obeys.
+  // Control characters but newline and tab, which a terminal could obey, are escaped there.
   void Write(std::string_view text);
+  void WriteRaw(std::string_view text);
   void Line(std::string_view text);
 
   // Failed when anything written so far could not be: disk full, closed.

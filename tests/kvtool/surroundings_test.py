@@ -98,6 +98,11 @@ class Escapes(harness.TestCase):
                 for control in ("\x1b]", "\x07", "\x9b"):
                     self.assertNotIn(control, text)
 
+    def test_raw_where_it_is_asked_for(self):
+        harness.need_terminals()
+        self.output("put", "k", "-", stdin=b"\x1b[31m")
+        self.assertEqual(self.terminal("get", "--raw", "k"), "\x1b[31m")
+
     def test_raw_where_there_is_no_terminal(self):
         self.output("put", "k", "-", stdin=ESCAPE)
         self.assertEqual(self.output("get", "k"), ESCAPE + b"\n")

@@ -33,10 +33,18 @@ class Protocol;  // internal (lib/cache/protocol.h)
 // any number of threads. MultiGet is a set of Gets, each linearizable, not one snapshot.
 // Whoever writes the store past the cache must Invalidate afterwards, or write under WriteWith.
 //
-// Thread-safety: every member may be called from many threads at once, but the destructor.
-// Callbacks run on the calling thread, with no lock held.
+// Thread-safety: every member may be called from many threads at once, but the destructor: while it
+// runs no other call may. Values outlive the cache. Callbacks run on the calling thread, with no
+// lock held.
 //
-// Errors: those of the store, as they come. A full or small tier never makes a call fail.
+// Processes: a child that fork() made must not use the cache, nor destroy it. One that only runs
+// another program (exec) or ends by _exit changes nothing for its parent.
+//
+// Errors: those of the store, as they come. A full or small tier never makes a call fail. Without
+// memory a call throws std::bad_alloc or does without the tier, which stays in order;
+// tests/FAULTS.md has a table of what can fail.
+//
+// Rights: files are made as the process's umask says. Keys and values are in no log.
 class Cache {
  public:
   // Opens RocksDB at options.path.

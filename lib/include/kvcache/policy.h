@@ -43,6 +43,9 @@ struct PolicyContext {
 // Thread-safety: Touch may be called at any time from any thread, for a node that is ordered, is
 // just leaving, or has just left. All other members are called under the shard's lock.
 //
+// Exceptions: Admit and Insert may throw, having entered nothing; the entry is then not cached. No
+// other member may.
+//
 // A node's life: Admit, Insert, any number of Touch, then Erase or Evict or Drain. Between Admit
 // and Insert of a node there is nothing but calls of Evict.
 class Policy {

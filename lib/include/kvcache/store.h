@@ -109,7 +109,8 @@ class Store {
   // Visits a snapshot of the store.
   virtual Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) = 0;
 
-  // The order of keys: negative, zero or positive. Zero only for equal bytes. Default: bytewise.
+  // The order of keys: negative, zero or positive. Zero only for equal bytes. Must not throw.
+  // Default: bytewise.
   virtual int Compare(std::string_view a, std::string_view b) const;
 
   // Brings a secondary up to its primary's latest state. Default: kNotSupported.
