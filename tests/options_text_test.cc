@@ -35,7 +35,7 @@ TEST_CASE("the objects that an OPTIONS file names are found, family by family") 
 [TableOptions/BlockBasedTable "default"]
   comparator=of a table
 [CFOptions "a b"]
-merge_operator = {id=Max}
+merge_operator = {id= Max }
   compaction_filter=	Filter	
   comparator=)") ==
         "default merge_operator StringAppendOperator; "

@@ -279,6 +279,20 @@ TEST_CASE("csv: malformed lines") {
         "trace:1: no header; the first line of a csv names its columns");
 }
 
+TEST_CASE("csv: a time that is no number is none") {
+  const TempFolder folder;
+  const std::string path = folder / "trace";
+  std::ofstream(path) << "key,time\na,1.5\nb,2016-01-01\nc,inf\n";
+  auto reader = TraceReader::Open(path);
+  REQUIRE(reader);
+  TraceRequest request;
+  for (const double time : {1.5, 0.0, 0.0}) {
+    REQUIRE((*reader)->Next(request) == true);
+    CHECK(request.has_time == (time > 0));
+    CHECK(request.time == time);
+  }
+}
+
 TEST_CASE("twitter") {
   const std::string text =
       "0,nz:u:eeW,10,90,7,get,0\n0,a,b,2,0,7,gets,0\n1,k,1,5,7,set,60\n2,k,1,5,8,delete,0\n";

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/printable.h"
+
 namespace kvcache::kvtool {
 
 using Json = nlohmann::ordered_json;
@@ -16,9 +18,6 @@ using Json = nlohmann::ordered_json;
 std::string ToHex(std::string_view bytes);
 // Upper or lower case, with "0x" or without; nullopt for anything else.
 std::optional<std::string> FromHex(std::string_view text);
-
-// Bytes of the valid UTF-8 character at the beginning of `text`; 0 when there is none.
-std::size_t Utf8CharacterSize(std::string_view text);
 
 // A string when the bytes are UTF-8, {"hex": "6b0a"} when not or when `hex` asks for it.
 Json ToJson(std::string_view bytes, bool hex = false);
@@ -29,13 +28,5 @@ std::optional<std::string> FromJson(const Json& json);
 void AppendEscaped(std::string_view bytes, std::string& out);
 // The reverse, into `out`; false when a backslash is followed by anything else.
 bool Unescape(std::string_view text, std::string& out);
-
-// Harmless on a terminal: as AppendEscaped, and control characters and bytes that are not UTF-8
-// as \x1B.
-std::string Printable(std::string_view bytes);
-
-// The same of a text in which backslashes are plain, or escape something already; without the
-// control characters `kept`.
-std::string WithoutControls(std::string_view text, std::string_view kept);
 
 }  // namespace kvcache::kvtool

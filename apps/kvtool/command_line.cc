@@ -68,7 +68,7 @@ std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
       left_over, [](const std::string& word) { return word.size() > 1 && word.starts_with('-'); });
   if (flag != left_over.end() && *flag != "--") {
     return fmt::format("no such flag: {}; what begins with a dash and is no flag goes after --",
-                       Printable(*flag));
+                       Excerpt(*flag));
   }
   const bool extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   const bool required = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
@@ -76,10 +76,10 @@ std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& last = chosen.empty() ? app : *chosen.back();
   if (last.get_require_subcommand_min() > 0 && (extras || required)) {
     return left_over.empty() ? "no command given"
-                             : "no such command: " + Printable(left_over.front());
+                             : "no such command: " + Excerpt(left_over.front());
   }
-  if (extras) return "not expected here: " + Printable(left_over.front());
-  return Printable(error.what());
+  if (extras) return "not expected here: " + Excerpt(left_over.front());
+  return Excerpt(error.what(), 500);
 }
 
 }  // namespace
@@ -113,7 +113,7 @@ CLI::Validator WholeNumber(std::uint64_t least) {
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
     const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
     if (whole && number >= least) return "";
-    return fmt::format("{} is not a whole number from {} on", text, least);
+    return fmt::format("{} is not a whole number from {} on", Excerpt(text), least);
   };
   return {check, ""};
 }

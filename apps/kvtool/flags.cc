@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "base/printable.h"
 #include "kvcache/policy.h"
 #include "kvcache/size.h"
 
@@ -47,7 +48,8 @@ Outcome<Capacity> ParseCapacity(std::string_view text) {
   std::uint64_t entries = 0;
   const auto parsed = std::from_chars(number.data(), number.data() + number.size(), entries);
   if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size()) {
-    return WrongCall(fmt::format("{} is not a number of entries; write 1000entries", text));
+    return WrongCall(
+        fmt::format("{} is not a number of entries; write 1000entries", Excerpt(text)));
   }
   return Capacity{.bytes = 0, .entries = entries};
 }

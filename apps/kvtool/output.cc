@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <system_error>
 
-#include "bytes.h"
+#include "base/printable.h"
 
 namespace kvcache::kvtool {
 
@@ -15,7 +15,7 @@ Output::Output() : terminal_(isatty(STDOUT_FILENO) != 0) {}
 
 void Output::Write(std::string_view text) {
   std::string shown;
-  if (terminal_) text = shown = WithoutControls(text, "\n\t");
+  if (terminal_) text = shown = PrintableText(text);
   WriteRaw(text);
 }
 
@@ -37,7 +37,7 @@ Outcome<void> Output::Flush() {
 }
 
 void Complain(std::string_view message) {
-  const std::string line = fmt::format("kvtool: {}\n", WithoutControls(message, ""));
+  const std::string line = fmt::format("kvtool: {}\n", PrintableLine(message));
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

@@ -77,7 +77,7 @@ Outcome<std::string> Session::Decode(const std::string& argument) const {
   return WrongCall(
       fmt::format("{} is not hex; with --hex, give an even number of hex digits, such "
                   "as 0x6B0A",
-                  Printable(argument)));
+                  Excerpt(argument)));
 }
 
 std::string Session::Encode(std::string_view bytes) const {

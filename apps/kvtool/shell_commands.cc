@@ -170,7 +170,7 @@ Outcome<ExitStatus> ShowHelp(Session& session, const CLI::App& app, const std::s
   }
   const auto named = std::ranges::find(commands, name, &CLI::App::get_name);
   if (named == commands.end()) {
-    return WrongCall(fmt::format("no such command: {}; see help", Printable(name)));
+    return WrongCall(fmt::format("no such command: {}; see help", Excerpt(name)));
   }
   out.Write((*named)->help());
   return ExitStatus::kDone;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <thread>
 
+#include "base/printable.h"
 #include "kvcache/size.h"
 
 namespace kvcache::kvtool {
@@ -50,7 +51,7 @@ Outcome<CacheSize> ParseCacheSize(const std::string& text) {
     return WrongCall(fmt::format(
         "'{}' is not a cache size; give objects (1000), bytes (64MiB) or a percentage of the "
         "trace's unique keys (0.1%)",
-        text));
+        Excerpt(text)));
   };
   if (text.ends_with('%')) {
     const auto percent = ParseNumber(std::string_view(text).substr(0, text.size() - 1));

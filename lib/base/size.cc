@@ -11,6 +11,8 @@
 #include <optional>
 #include <system_error>
 
+#include "base/printable.h"
+
 namespace kvcache {
 namespace {
 
@@ -42,7 +44,7 @@ std::optional<std::uint64_t> UnitBytes(std::string_view unit) {
 
 std::unexpected<Error> TooLarge(std::string_view text) {
   return Fail(ErrorCode::kInvalidArgument,
-              fmt::format("size \"{}\" is too large: at most 8192PiB", text));
+              fmt::format("size \"{}\" is too large: at most 8192PiB", Excerpt(text)));
 }
 
 // Digits, and perhaps a point between them.
@@ -73,7 +75,7 @@ Result<std::uint64_t> ParseSize(std::string_view text) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("\"{}\" is not a size: write a number of bytes, or a number and B, "
                             "KiB, MiB, GiB, TiB or PiB, as in 64MiB",
-                            text));
+                            Excerpt(text)));
   }
   if (number.find('.') == std::string_view::npos) {
     const auto whole = Parse<std::uint64_t>(number);

@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/printable.h"
 #include "cache/trace_file.h"
 
 namespace kvcache {
@@ -81,8 +82,9 @@ Result<void> Recorder::Start(const RecordOptions& options) {
   State& state = *state_;
   const std::lock_guard control(state.control);
   if (on()) {
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("already recording into {}: stop that first", GetStats().path));
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("already recording into {}: stop that first", Printable(GetStats().path)));
   }
   if (state.writer.joinable()) state.writer.join();  // of one that has failed
   auto file = TraceFile::Create(options.path, options.replace);
@@ -156,7 +158,7 @@ void Recorder::Record(std::uint64_t hash, const TraceLine& line) {
     } else {
       EndWith({ErrorCode::kIoError,
                fmt::format("{} takes less than is looked up: record a smaller sample",
-                           state.stats.path)});
+                           Printable(state.stats.path))});
     }
   }
   // Looked at again: the recording may have ended, or be another one, of other keys.

@@ -11,12 +11,14 @@
 #include <system_error>
 #include <utility>
 
+#include "base/printable.h"
+
 namespace kvcache {
 namespace {
 
 std::unexpected<Error> CannotWrite(const std::string& path) {
-  return Fail(ErrorCode::kIoError,
-              fmt::format("cannot write {}: {}", path, std::generic_category().message(errno)));
+  return Fail(ErrorCode::kIoError, fmt::format("cannot write {}: {}", Printable(path),
+                                               std::generic_category().message(errno)));
 }
 
 bool IsRegularFile(const std::string& path) {
@@ -31,9 +33,9 @@ Result<std::unique_ptr<TraceFile>> TraceFile::Create(const std::string& path, bo
   int descriptor = open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0666);
   if (descriptor < 0 && errno == EEXIST) {
     if (!replace && IsRegularFile(path)) {
-      return Fail(
-          ErrorCode::kInvalidArgument,
-          fmt::format("{} exists; choose another name, or say that it may be replaced", path));
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{} exists; choose another name, or say that it may be replaced",
+                              Printable(path)));
     }
     // A link to a device or a pipe is followed, as /dev/stdout is one.
     const int links = IsRegularFile(path) ? O_NOFOLLOW : 0;

@@ -13,6 +13,8 @@
 #include <new>
 #include <vector>
 
+#include "base/printable.h"
+
 namespace kvcache {
 namespace {
 
@@ -165,10 +167,11 @@ Result<std::unique_ptr<ByteSource>> ByteSource::Open(const std::string& path,
   const int descriptor =
       standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (descriptor < 0) {
-    return Fail(ErrorCode::kIoError, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
+    return Fail(ErrorCode::kIoError,
+                fmt::format("cannot open {}: {}", Printable(path), std::strerror(errno)));
   }
   const std::string its_own = standard_input ? "standard input" : path;
-  auto file = std::make_unique<FileSource>(name.empty() ? its_own : name, descriptor);
+  auto file = std::make_unique<FileSource>(Printable(name.empty() ? its_own : name), descriptor);
   const Result<std::string_view> start = file->Peek();
   if (!start) return std::unexpected(start.error());
 

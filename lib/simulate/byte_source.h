@@ -26,7 +26,7 @@ class ByteSource {
   // not be read (kIoError) or is damaged (kCorruption).
   virtual Result<std::string_view> Next() = 0;
 
-  // For messages.
+  // For messages; harmless on a terminal.
   const std::string& name() const { return name_; }
 
  protected:

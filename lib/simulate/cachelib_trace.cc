@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <optional>
 
+#include "base/printable.h"
 #include "simulate/csv_table.h"
 #include "simulate/line_trace_reader.h"
 #include "simulate/operations.h"
@@ -24,13 +27,18 @@ class CacheLibParser final : public LineParser {
     if (request.key.empty()) return Malformed("no key");
     std::uint64_t count = 0;
     if (!ParseNumber(table_[count_], count) || count == 0) {
-      return Malformed(fmt::format("op_count \"{}\" is not a number from 1 on", table_[count_]));
+      return Malformed(
+          fmt::format("op_count \"{}\" is not a number from 1 on", Excerpt(table_[count_])));
     }
     for (const auto& column : {size_, key_size_}) {
       std::uint64_t bytes = 0;
       if (!column || table_[*column].empty()) continue;
       if (!ParseNumber(table_[*column], bytes)) {
-        return Malformed(fmt::format("size \"{}\" is not a number of bytes", table_[*column]));
+        return Malformed(
+            fmt::format("size \"{}\" is not a number of bytes", Excerpt(table_[*column])));
+      }
+      if (bytes > std::numeric_limits<std::uint64_t>::max() - request.size) {
+        return Malformed("key size and size together are beyond 2^64");
       }
       request.size += bytes;
     }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
 #include "simulate/operations.h"
 
 namespace kvcache {
@@ -44,7 +45,14 @@ std::optional<std::size_t> CsvTable::FindUsual(std::span<const std::string_view>
   return std::nullopt;
 }
 
-std::string CsvTable::Names() const { return fmt::format("{}", fmt::join(names_, ", ")); }
+std::string CsvTable::Names() const {
+  constexpr std::size_t kMost = 30;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(names_.size(), kMost); ++i) {
+    names += (i == 0 ? "" : ", ") + Excerpt(names_[i]);
+  }
+  return names + (names_.size() > kMost ? ", ..." : "");
+}
 
 bool CsvTable::Split(std::string_view line, std::string& reason) {
   if (!SplitFields(line)) {

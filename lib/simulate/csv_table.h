@@ -26,7 +26,7 @@ class CsvTable {
   std::optional<std::size_t> Find(std::string_view name) const;
   // The column whose name is one of these, in any case; earlier ones are preferred.
   std::optional<std::size_t> FindUsual(std::span<const std::string_view> names) const;
-  // "key, size, op"
+  // "key, size, op", as it may stand in a message.
   std::string Names() const;
 
   // False, with `reason`, if the line has not as many fields as the header.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "base/printable.h"
 #include "simulate/csv_table.h"
 #include "simulate/line_trace_reader.h"
 #include "simulate/operations.h"
@@ -52,7 +53,7 @@ Result<Roles> ParseRoles(std::string_view parameters) {
       return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("trace format csv: \"{}\" names no column; write csv:{}, or some of "
                               "these",
-                              part, kParameters));
+                              Excerpt(part), kParameters));
     }
     (*role)->asked = part.substr(name.size() + 1);
   }
@@ -74,7 +75,7 @@ class CsvParser final : public LineParser {
     if (size_) {
       const std::string_view size = table_[*size_];
       if (!size.empty() && !ParseNumber(size, request.size)) {
-        return Malformed(fmt::format("size \"{}\" is not a number of bytes", size));
+        return Malformed(fmt::format("size \"{}\" is not a number of bytes", Excerpt(size)));
       }
       request.has_size = request.size > 0;
     }
@@ -100,8 +101,8 @@ class CsvParser final : public LineParser {
       } else if (!role->asked->empty()) {
         *column = table_.Find(*role->asked);
         if (!*column) {
-          return Unreadable(fmt::format("no column \"{}\" for {}; there are {}", *role->asked,
-                                        role->name, table_.Names()));
+          return Unreadable(fmt::format("no column \"{}\" for {}; there are {}",
+                                        Excerpt(*role->asked), role->name, table_.Names()));
         }
       }
     }

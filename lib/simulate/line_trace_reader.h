@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "kvcache/error.h"
@@ -125,14 +126,17 @@ bool Parses(Parser& parser, const TraceSample& sample) {
   return !lines.empty();
 }
 
-// Whether all of `text` is a number, which `number` then is.
-inline bool ParseNumber(std::string_view text, std::uint64_t& number) {
-  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && stopped == text.data() + text.size();
-}
-inline bool ParseNumber(std::string_view text, double& number) {
-  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && stopped == text.data() + text.size() && std::isfinite(number);
+// Whether all of `text` is a number, which `number` is set to only then.
+template <class Number>
+bool ParseNumber(std::string_view text, Number& number) {
+  Number parsed{};
+  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
+  if (error != std::errc() || stopped != text.data() + text.size()) return false;
+  if constexpr (std::is_floating_point_v<Number>) {
+    if (!std::isfinite(parsed)) return false;
+  }
+  number = parsed;
+  return true;
 }
 
 }  // namespace kvcache

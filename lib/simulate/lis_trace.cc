@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "base/printable.h"
 #include "simulate/line_trace_reader.h"
 
 namespace kvcache {
@@ -24,7 +25,7 @@ class LisParser final : public LineParser {
       const std::string_view field = line.substr(0, line.find_first_of(" \t"));
       if (count == fields_.size()) return NoFields();
       if (!ParseNumber(field, fields_[count])) {
-        return Malformed(fmt::format("\"{}\" is not a number", field));
+        return Malformed(fmt::format("\"{}\" is not a number", Excerpt(field)));
       }
       ++count;
       line.remove_prefix(field.size());

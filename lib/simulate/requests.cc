@@ -8,8 +8,14 @@
 
 #include "base/hash.h"
 #include "base/pages.h"
+#include "base/printable.h"
 
 namespace kvcache {
+namespace {
+
+constexpr std::uint64_t kMostBytes = std::numeric_limits<std::uint32_t>::max();
+
+}  // namespace
 
 Result<RequestReader> RequestReader::Open(const std::string& path, const TraceOptions& options,
                                           const ObjectSizes& sizes) {
@@ -19,7 +25,6 @@ Result<RequestReader> RequestReader::Open(const std::string& path, const TraceOp
 }
 
 Result<void> RequestReader::Next(std::vector<SimulatedRequest>& batch) {
-  constexpr std::uint64_t kMostBytes = std::numeric_limits<std::uint32_t>::max();
   batch.clear();
   TraceRequest request;
   while (batch.size() < kBatch) {
@@ -45,9 +50,11 @@ Result<std::uint64_t> RequestReader::SizeOf(const TraceRequest& request) const {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{}:{}: no size, and the cache is measured in bytes; give its size in "
                             "objects, or a trace of `key,size`",
-                            path_, request.line));
+                            Printable(path_), request.line));
   }
-  std::uint64_t size = request.has_size ? request.size : sizes_.unknown;
+  // More is cut off in any case, and added to it nothing overflows.
+  std::uint64_t size =
+      std::min<std::uint64_t>(request.has_size ? request.size : sizes_.unknown, kMostBytes);
   if (sizes_.with_key) size += RoundUp(request.key.size(), 16);
   return size + sizes_.overhead;
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "base/printable.h"
 #include "simulate/line_trace_reader.h"
 
 namespace kvcache {
@@ -18,7 +19,8 @@ class TextParser final : public LineParser {
     const std::string_view size = line.substr(comma + 1);
     if (!ParseNumber(size, request.size) || request.size == 0) {
       return Malformed(fmt::format(
-          "size \"{}\" is not a number of bytes, 1 or more; a line is `key` or `key,size`", size));
+          "size \"{}\" is not a number of bytes, 1 or more; a line is `key` or `key,size`",
+          Excerpt(size)));
     }
     request.has_size = true;
     return Line::kRequest;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/printable.h"
 #include "simulate/byte_source.h"
 #include "simulate/trace_format.h"
 
@@ -52,8 +53,8 @@ Result<const TraceFormat*> FindFormat(std::string_view name) {
   for (const TraceFormat& format : TraceFormats()) {
     if (format.name == name) return &format;
   }
-  return Fail(ErrorCode::kInvalidArgument,
-              fmt::format("no such trace format: {}; there are {}", name, TraceFormatNames()));
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("no such trace format: {}; there are {}",
+                                                       Excerpt(name), TraceFormatNames()));
 }
 
 const TraceFormat& Recognize(const TraceSample& sample) {

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 
+#include "base/printable.h"
 #include "simulate/line_trace_reader.h"
 #include "simulate/operations.h"
 
@@ -38,9 +41,12 @@ class TwitterParser final : public LineParser {
     if (!ParseNumber(time, request.time)) return NoNumber("timestamp", time);
     if (!ParseNumber(key_size, key_bytes)) return NoNumber("key size", key_size);
     if (!ParseNumber(value_size, value_bytes)) return NoNumber("value size", value_size);
+    if (value_bytes > std::numeric_limits<std::uint64_t>::max() - key_bytes) {
+      return Malformed("key size and value size together are beyond 2^64");
+    }
     if (!IsKnown(operation)) {
-      return Malformed(
-          fmt::format("operation \"{}\" is none of {}", operation, fmt::join(kOperations, ", ")));
+      return Malformed(fmt::format("operation \"{}\" is none of {}", Excerpt(operation),
+                                   fmt::join(kOperations, ", ")));
     }
     if (!IsGet(operation)) return Line::kOtherOperation;
     request.key = rest;
@@ -63,7 +69,7 @@ class TwitterParser final : public LineParser {
   }
 
   Line NoNumber(std::string_view what, std::string_view text) {
-    return Malformed(fmt::format("{} \"{}\" is not a number", what, text));
+    return Malformed(fmt::format("{} \"{}\" is not a number", what, Excerpt(text)));
   }
 };
 

@@ -41,7 +41,7 @@ std::vector<NamedObject> NamedObjects(std::string_view options_text) {
       continue;
     }
     const std::string_view value = Trim(line.substr(line.find('=') + 1));
-    const std::string_view id = Between(value, "{id=", ";}");
+    const std::string_view id = Trim(Between(value, "{id=", ";}"));
     const std::string_view name = id.empty() ? value : id;
     if (name.empty() || name == "nullptr") continue;
     objects.push_back({std::string(family), std::string(option), std::string(name)});

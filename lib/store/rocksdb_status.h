@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/printable.h"
 #include "kvcache/error.h"
 
 namespace kvcache {
@@ -58,8 +59,7 @@ inline std::string_view AdviceOn(const rocksdb::Status& status, bool full, std::
 // "database /data/x: cannot write: the disk is full: IO error: No space left on device: ..."
 inline std::unexpected<Error> FailWith(const rocksdb::Status& status, std::string_view where,
                                        std::string_view what) {
-  std::string text = status.ToString();
-  std::ranges::replace(text, '\n', ' ');
+  std::string text = PrintableLine(status.ToString());
   text.erase(text.find_last_not_of(" .:") + 1);
   const ErrorCode code = CodeOf(status, text);
   if (code == ErrorCode::kReadOnly) text = "it is open for reading only";

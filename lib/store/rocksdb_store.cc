@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/printable.h"
 #include "kvcache/rocksdb.h"
 #include "store/claim.h"
 #include "store/options_text.h"
@@ -313,7 +314,7 @@ Result<void> CheckObjects(const std::string& options_file, std::string_view colu
                           const Setup& setup, std::string_view where) {
   std::string text;
   const auto read = rocksdb::ReadFileToString(setup.db.env, options_file, &text);
-  if (!read.ok()) return FailWith(read, where, fmt::format("read {}", options_file));
+  if (!read.ok()) return FailWith(read, where, fmt::format("read {}", Printable(options_file)));
   for (const NamedObject& object : NamedObjects(text)) {
     const rocksdb::ColumnFamilyDescriptor* family = setup.Find(object.family);
     if (family == nullptr) continue;
@@ -325,13 +326,14 @@ Result<void> CheckObjects(const std::string& options_file, std::string_view colu
           ErrorCode::kNotSupported,
           fmt::format("{}: by {} column family \"{}\" needs {} \"{}\", which this program "
                       "does not have: give it in rocksdb_options, or wrap the open database",
-                      where, options_file, object.family, object.option, object.name));
+                      where, Printable(options_file), Excerpt(object.family), object.option,
+                      Excerpt(object.name)));
     }
     if (!comparator && !merge_operator && object.family == column_family) {
       return Fail(
           ErrorCode::kNotSupported,
           fmt::format("{}: cannot be cached correctly: {} \"{}\" changes it without a write", where,
-                      object.option, object.name));
+                      object.option, Excerpt(object.name)));
     }
   }
   return {};
@@ -355,13 +357,14 @@ Result<Setup> Prepare(const std::string& path, const RocksDbOptions& options, ro
   const std::string& file = options.options_file.empty() ? stored_file : options.options_file;
   Setup setup;
   const auto loaded = LoadSetup(options, env, file, names, setup);
-  if (!loaded.ok()) return FailWith(loaded, where, fmt::format("load options from {}", file));
+  if (!loaded.ok())
+    return FailWith(loaded, where, fmt::format("load options from {}", Printable(file)));
 
   const auto* family = setup.Find(options.column_family);
   if (family == nullptr) {
     return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("{}: no column family \"{}\"; it has {}", where, options.column_family,
-                            fmt::join(names, ", ")));
+                fmt::format("{}: no column family \"{}\"; it has {}", where,
+                            Excerpt(options.column_family), fmt::join(names, ", ")));
   }
   for (const std::string& text : {stored_file, options.options_file}) {
     if (text.empty()) continue;
@@ -420,18 +423,19 @@ Result<void> CheckMayCreate(const std::string& path, const RocksDbOptions& optio
     return Fail(ErrorCode::kCorruption,
                 fmt::format("{}: its file {}/CURRENT is gone: write the line {} into it, or "
                             "restore the database from a backup",
-                            where, path, manifest));
+                            where, Printable(path), Printable(manifest)));
   }
   const bool writable = !options.read_only && options.secondary_path.empty();
   if (writable && options.create_if_missing) return {};
   return Fail(ErrorCode::kIoError,
-              fmt::format("{}: there is none (no file {}/CURRENT){}", where, path,
+              fmt::format("{}: there is none (no file {}/CURRENT){}", where, Printable(path),
                           writable ? "; create_if_missing would make one" : ""));
 }
 
 std::string Where(std::string_view path, std::string_view column_family) {
-  if (column_family == rocksdb::kDefaultColumnFamilyName) return fmt::format("database {}", path);
-  return fmt::format("database {}, column family \"{}\"", path, column_family);
+  if (column_family == rocksdb::kDefaultColumnFamilyName)
+    return fmt::format("database {}", Printable(path));
+  return fmt::format("database {}, column family \"{}\"", Printable(path), Excerpt(column_family));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/printable.h"
 #include "policy/arc.h"
 #include "policy/clock.h"
 #include "policy/fifo.h"
@@ -245,12 +246,8 @@ bool IsName(std::string_view name) {
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
-// Texts from users end up in messages: short, and without what a terminal might obey.
-std::string Quoted(std::string_view text) {
-  std::string shown;
-  for (const char c : text.substr(0, 40)) shown += c >= ' ' && c <= '~' ? c : '?';
-  return fmt::format("'{}{}'", shown, text.size() > 40 ? "..." : "");
-}
+// Texts from users, as they stand in messages.
+std::string Quoted(std::string_view text) { return fmt::format("'{}'", Excerpt(text)); }
 
 std::string Range(const PolicyParameter& parameter) {
   return fmt::format("{}{} from {:g} to {:g}", parameter.name,
@@ -325,7 +322,8 @@ std::vector<PolicyInfo> RegisteredPolicies() {
 std::string PolicySpec::ToString() const {
   std::string text = info.name;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    text += fmt::format("{}{}={:g}", i == 0 ? ":" : ",", info.parameters[i].name, values[i]);
+    // As many digits as tell the value from all others.
+    text += fmt::format("{}{}={}", i == 0 ? ":" : ",", info.parameters[i].name, values[i]);
   }
   return text;
 }
