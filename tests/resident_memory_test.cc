@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 
 #include "harness.h"
 #include "kvcache/cache.h"
+#include "support/proc.h"
 #include "support/sanitizers.h"
 
 namespace kvcache {
@@ -38,14 +38,6 @@ class EndlessStore : public Store {
   const std::string bytes_;
 };
 
-std::uint64_t ResidentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  statm >> size >> resident;
-  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
 // Reads keys 0 .. reads - 1; the growth in resident bytes, and the accounts.
 struct Growth {
   std::int64_t resident = 0;
@@ -56,16 +48,16 @@ Growth Fill(std::uint64_t capacity, const char* policy, const EndlessStore::Size
   auto store = std::make_unique<EndlessStore>(size_of);
   std::string value;
   value.reserve(200000);
-  const std::uint64_t before = ResidentBytes();
+  const std::uint64_t before = testing::ResidentBytes();
   auto cache = *Cache::Open({.capacity = capacity, .policy = policy}, std::move(store));
   for (std::uint64_t i = 0; i < reads; ++i) {
     std::string key = std::to_string(i);
     key.insert(0, 16 - key.size(), '0');
     REQUIRE(cache->Get(key, value).value());
   }
-  return {
-      .resident = static_cast<std::int64_t>(ResidentBytes()) - static_cast<std::int64_t>(before),
-      .stats = cache->GetStats()};
+  return {.resident = static_cast<std::int64_t>(testing::ResidentBytes()) -
+                      static_cast<std::int64_t>(before),
+          .stats = cache->GetStats()};
 }
 
 // In a process of its own, so that what other cases left in the heap does not count.
@@ -157,14 +149,14 @@ TEST_CASE("a tier that is not full is as resident as it says: tables it has outg
 TEST_CASE("resident memory shrinks when the capacity does") {
   if (testing::kSanitized) return testing::Skip("sanitizers keep freed memory resident");
   InChild([] {
-    const std::uint64_t before = ResidentBytes();
+    const std::uint64_t before = testing::ResidentBytes();
     auto cache = *Cache::Open({.capacity = 64 * kMiB},
                               std::make_unique<EndlessStore>([](std::uint64_t) { return 300; }));
     std::string value;
     for (int i = 0; i < 300000; ++i) (void)cache->Get(std::to_string(i), value);
-    if (ResidentBytes() - before < 60 * kMiB) _exit(1);
+    if (testing::ResidentBytes() - before < 60 * kMiB) _exit(1);
     (void)cache->SetCapacity(16 * kMiB);
-    if (ResidentBytes() - before > 19 * kMiB) _exit(2);
+    if (testing::ResidentBytes() - before > 19 * kMiB) _exit(2);
   });
 }
 
