@@ -1,12 +1,12 @@
 #!/usr/bin/env -S python3 -B
 """The long versions of the tests, in parts of at most 45 minutes, and their report.
 
-    tests/long_run.py [--minutes M] [--seed S] [PART...]
+    tests/long_run.py [--minutes M] [--seed S] [--no-build] [PART...]
 
 Builds what it needs and runs the parts that have not passed yet at this commit, or those named, one
 after the other; --minutes starts none that would not end in time. What a part said is kept in
-build/long_run/COMMIT, so that the next call goes on. In the end, and after each call, tests/TRUST.md
-says what has been run. Exit status: 1 if a part failed.
+build/long_run/COMMIT, so that the next call goes on, and tests/TRUST.md says what has been run.
+Exit status: 1 if a part failed.
 """
 
 import argparse
@@ -19,10 +19,10 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-RELEASE = ROOT / "build" / "release"
 TESTS = "build/release/tests"
-FUZZ_TARGETS_AT_ONCE = 2
-LAST_LINES = 4
+REPORT = ROOT / "tests" / "TRUST.md"
+FUZZ_TARGETS_AT_ONCE = 2  # one a core
+MOST_LINES = 12  # of what a part said, in the report
 
 
 class Part:
@@ -33,43 +33,153 @@ class Part:
         self.command = command  # {seed} stands for the seed
 
 
-def fuzz_targets():
-    return sorted(folder.name for folder in (ROOT / "data" / "fuzz").iterdir() if folder.is_dir())
-
-
 def fuzz_parts():
-    """Two targets a part, side by side: one a core."""
-    targets = fuzz_targets()
+    targets = sorted(folder.name for folder in (ROOT / "data" / "fuzz").iterdir()
+                     if folder.is_dir())
     for at in range(0, len(targets), FUZZ_TARGETS_AT_ONCE):
         chosen = targets[at:at + FUZZ_TARGETS_AT_ONCE]
         yield Part(f"fuzz-{at // FUZZ_TARGETS_AT_ONCE + 1}",
-                   f"libFuzzer, 20 minutes each: {', '.join(chosen)}", 22,
-                   "tests/fuzz/run.py", "--minutes", "20", *chosen)
+                   f"inputs made by libFuzzer, for 20 minutes each: {', '.join(chosen)}", 22,
+                   "tests/fuzz/run.py", "--jobs", str(FUZZ_TARGETS_AT_ONCE), "--minutes", "20",
+                   *chosen)
 
 
 def all_parts():
+    histories = f"{TESTS}/linearizability/linearizability"
+    soak = f"{TESTS}/soak/kvcache_soak"
     return [
-        Part("linearizability-memory", "histories of many threads over few keys, checked", 20,
-             f"{TESTS}/linearizability/linearizability", "--store", "memory",
-             "--operations", "9000000", "--seed", "{seed}"),
-        Part("linearizability-rocksdb", "the same over RocksDB", 20,
-             f"{TESTS}/linearizability/linearizability", "--store", "rocksdb",
-             "--operations", "1000000", "--seed", "{seed}"),
-        Part("schedules", "every state of the protocol's model, and the real cache beside it", 30,
-             f"{TESTS}/schedules/schedules_long"),
-        Part("kills", "kill -9 under load, reopen, verify", 25,
-             f"{TESTS}/crash/kill_test", "--kills", "2000", "--seed", "{seed}",
-             f"{TESTS}/crash/kill_worker"),
-        Part("losses", "the machine lost: what was not synced is dropped", 15,
+        Part("linearizability", "histories of many threads over few keys are linearizable", 30,
+             histories, "--operations", "9000000", "--seed", "{seed}"),
+        Part("linearizability-rocksdb", "the same over RocksDB", 20, histories, "--store",
+             "rocksdb", "--operations", "1000000", "--seed", "{seed}"),
+        Part("schedules", "every state of the protocol's model", 20,
+             f"{TESTS}/schedules/schedules_explore_test", "--no-skip"),
+        Part("conformance", "the real cache beside the model, schedule by schedule", 20,
+             f"{TESTS}/schedules/schedules_conformance_test", "--no-skip"),
+        Part("kills", "kill -9 under load, open again, verify", 25, f"{TESTS}/crash/kill_test",
+             "--kills", "2000", "--seed", "{seed}", f"{TESTS}/crash/kill_worker"),
+        Part("losses", "the machine lost, and with it what was not synced", 15,
              f"{TESTS}/crash/loss_test", "--losses", "2000", "--seed", "{seed}"),
-        Part("mutants", "each mutant of protocol and policies, until a test catches it", 40,
+        Part("mutants", "of mutants of protocol and policies, how many the tests catch", 45,
              "tests/mutation/run.py"),
-        Part("coverage", "lines and branches that the tests reach", 20, "tests/coverage.py"),
-        Part("soak-memory", "load with everything switching", 20,
-             f"{TESTS}/soak/kvcache_soak", "--minutes", "20", "--calls", "200000", "--keys",
-             "1000000", "--capacity", "64MiB", "--seed", "{seed}"),
-        Part("soak-rocksdb", "the same over RocksDB", 41,
-             f"{TESTS}/soak/kvcache_soak", "--minutes", "40", "--calls", "50000", "--keys",
-             "200000", "--capacity", "32MiB", "--seed", "{seed}", "--store", "rocksdb"),
+        Part("coverage", "lines and branches of lib that the tests reach", 20,
+             "tests/coverage.py"),
+        Part("soak", "load with everything switching: accounts, memory, latency", 20, soak,
+             "--minutes", "20", "--calls", "200000", "--keys", "1000000", "--capacity", "64MiB",
+             "--seed", "{seed}"),
+        Part("soak-rocksdb", "the same over RocksDB", 41, soak, "--minutes", "40", "--calls",
+             "50000", "--keys", "200000", "--capacity", "32MiB", "--seed", "{seed}", "--store",
+             "rocksdb"),
         *fuzz_parts(),
     ]
+
+
+def commit():
+    """The commit's name, "-dirty" if the tree has changes."""
+    def git(*arguments):
+        return subprocess.run(["git", *arguments], cwd=ROOT, check=True, text=True,
+                              stdout=subprocess.PIPE).stdout.strip()
+    name = git("rev-parse", "--short=12", "HEAD")
+    changed = git("status", "--porcelain", "--", ".", f":!{REPORT.relative_to(ROOT)}")
+    return name + ("-dirty" if changed else "")
+
+
+class Results:
+    """What the parts said, a file each, below build/long_run/COMMIT."""
+
+    def __init__(self, name):
+        self.commit = name
+        self.folder = ROOT / "build" / "long_run" / name
+
+    def get(self, part):
+        path = self.folder / f"{part.name}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def put(self, part, result):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{part.name}.json"
+        path.write_text(json.dumps(result, indent=1), encoding="utf-8")
+
+
+def build():
+    for command in (["cmake", "--preset", "release"],
+                    ["cmake", "--build", "--preset", "release", "--parallel", "2"]):
+        done = subprocess.run(command, cwd=ROOT, check=False, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            sys.exit(f"tests/long_run.py: {' '.join(command)} failed:\n{done.stdout}")
+
+
+def run(part, seed):
+    command = [word.format(seed=seed) for word in part.command]
+    print(f"== {part.name}: {' '.join(command)}", flush=True)
+    begin = time.monotonic()
+    lines = []
+    with subprocess.Popen(command, cwd=ROOT, text=True, errors="replace", stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as child:
+        for line in child.stdout:
+            print(line, end="", flush=True)
+            lines.append(line.rstrip())
+    return {"command": " ".join(command), "status": child.returncode,
+            "seconds": round(time.monotonic() - begin),
+            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+            "lines": lines[-200:]}
+
+
+def report(results, parts):
+    """TRUST.md's text."""
+    known = [(part, results.get(part)) for part in parts]
+    passed = sum(bool(result) and result["status"] == 0 for _, result in known)
+    text = ["# The long run", "",
+            "Written by `tests/long_run.py`, which makes it again; the short forms of these tests "
+            "are part of", "`tests/run.sh`. What each promise rests on is in "
+            "[PROMISES.md](PROMISES.md), what faults look like in", "[FAULTS.md](FAULTS.md).", "",
+            f"Commit {results.commit}, {os.cpu_count()} processors: {passed} of {len(known)} parts "
+            "have passed.", "", "| part | what | outcome | minutes | date |",
+            "| --- | --- | --- | ---: | --- |"]
+    for part, result in known:
+        outcome = ("not run" if result is None else "passed" if result["status"] == 0
+                   else f"failed ({result['status']})")
+        minutes, date = ((f"{result['seconds'] / 60:.1f}", result["date"]) if result
+                         else ("", ""))
+        text.append(f"| {part.name} | {part.what} | {outcome} | {minutes} | {date} |")
+    for part, result in known:
+        if result:
+            text += ["", f"## {part.name}", "", "```text", f"$ {result['command']}",
+                     *result["lines"][-MOST_LINES:], "```"]
+    return "\n".join(text) + "\n"
+
+
+def main():
+    parts = all_parts()
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, help="start no part that would not end in time")
+    parser.add_argument("--seed", type=int, default=20260101)
+    parser.add_argument("--no-build", action="store_true")
+    parser.add_argument("part", nargs="*", choices=[[], *(part.name for part in parts)],
+                        metavar="PART", help=", ".join(part.name for part in parts))
+    flags = parser.parse_args()
+
+    if not flags.no_build:
+        build()
+    results = Results(commit())
+    begin = time.monotonic()
+    failed = False
+    for part in parts:
+        known = results.get(part)
+        if part.name not in flags.part if flags.part else known and known["status"] == 0:
+            continue
+        left = (flags.minutes or float("inf")) - (time.monotonic() - begin) / 60
+        if part.minutes > left:
+            continue
+        result = run(part, flags.seed)
+        results.put(part, result)
+        failed = failed or result["status"] != 0
+        REPORT.write_text(report(results, parts), encoding="utf-8")
+    print(f"{REPORT.relative_to(ROOT)} says what has been run at {results.commit}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
