@@ -195,7 +195,7 @@ TEST_CASE("conformance: every schedule of three threads with one operation each"
 }
 
 TEST_CASE("conformance: schedules of three threads with two operations each, chosen at random") {
-  PlaySome(testing::kSanitized ? 300 : 2'000, 3, 2, "3 threads, 2 operations each, at random");
+  PlaySome(testing::kSanitized ? 1'000 : 2'000, 3, 2, "3 threads, 2 operations each, at random");
 }
 
 // Without these the model does other than the cache only between two stops, or where a policy is

@@ -48,9 +48,9 @@ TEST_CASE("model: in every state of up to three threads and two keys all is well
     }
   }
   const Config config;
-  const Model model(config);
-  if (!kSanitized) return CheckThatAllIsWell(config, AllOps(model));
-  CheckThatAllIsWell(config, {{Kind::kGet, 1}, {Kind::kGet, 2}, {Kind::kPut, 3}});
+  std::vector<Op> ops = AllOps(Model(config));
+  if (kSanitized) std::erase(ops, Op{Kind::kGet, 3});  // MultiGet: a tenth of the states is left
+  CheckThatAllIsWell(config, ops);
 }
 
 // The first of the sizes in which leaving out the rule shows.
