@@ -143,7 +143,7 @@ bool MemoryTier::Link(Shard& shard, std::uint64_t hash, Entry& entry) {
     entry.Ref();
     linked = true;
   } catch (...) {
-    // No memory for table or order, or a policy of the caller's failed: not cached.
+    linked = false;  // no memory for table or order, or a policy of the caller's failed
   }
   Retire(evicted);
   ReportOverhead(shard);
