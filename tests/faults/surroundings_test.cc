@@ -188,7 +188,7 @@ TEST_CASE("children that only exit or run another program change nothing for the
 
 TEST_CASE("files have the rights that the umask leaves and no more") {
   const TempFolder folder;
-  for (const mode_t mask : {0077, 0027}) {
+  for (const mode_t mask : {mode_t{0077}, mode_t{0027}}) {
     const mode_t before = umask(mask);
     const std::string name = "db" + std::to_string(mask);
     {
