@@ -1,15 +1,16 @@
 #!/usr/bin/env -S python3 -B
 """Builds the fuzz targets and looks for inputs that break a promise.
 
-    tests/fuzz/run.py [--minutes M] [--keep] [TARGET...]     without any TARGET: all
+    tests/fuzz/run.py [--minutes M] [--jobs N] [--keep] [TARGET...]
 
-Each target runs for M minutes over a working copy of its corpus, build/fuzz/corpus/TARGET, which
+Each target, or all there are, runs for M minutes over a working copy of its corpus, build/fuzz/corpus/TARGET, which
 begins with data/fuzz/TARGET and stays for the next run. A finding is left in build/fuzz/findings.
 --keep then writes the least set of inputs that covers as much back to data/fuzz. Exit status: 1 if
 there was a finding.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -101,6 +102,7 @@ def main():
     parser = argparse.ArgumentParser(description="Looks for inputs that break a promise.")
     parser.add_argument("targets", metavar="TARGET", nargs="*", help="default: all of data/fuzz")
     parser.add_argument("--minutes", type=float, default=1, help="for each target (default: 1)")
+    parser.add_argument("--jobs", type=int, default=1, help="targets at one time (default: 1)")
     parser.add_argument("--keep", action="store_true", help="write what is learned to data/fuzz")
     arguments = parser.parse_args()
     known = sorted(folder.name for folder in CORPORA.iterdir() if folder.is_dir())
@@ -108,13 +110,14 @@ def main():
     if unknown:
         parser.error(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     build()
-    clean = True
-    for target in arguments.targets or known:
-        if not search(target, arguments.minutes):
-            clean = False
-        elif arguments.keep:
-            keep(target)
-    return 0 if clean else 1
+    targets = arguments.targets or known
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        clean = list(pool.map(lambda target: search(target, arguments.minutes), targets))
+    if arguments.keep:
+        for target, found_nothing in zip(targets, clean):
+            if found_nothing:
+                keep(target)
+    return 0 if all(clean) else 1
 
 
 if __name__ == "__main__":
