@@ -24,6 +24,7 @@ struct Flags {
   std::string store = "memory";
   std::size_t threads = 0;
   std::uint64_t progress = 1'000'000;
+  std::string judge = "checker";
 };
 
 // CLI11's kind of check: what is wrong, or nothing.
@@ -47,6 +48,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "Threads of a round; without: 4 to 8, by turns")
       ->check(CLI::Range(1, 16));
+  app.add_option("--judge", flags.judge,
+                 "Who judges: the checker of histories, or audits of every hit")
+      ->check(CLI::IsMember({"checker", "audits"}))
+      ->capture_default_str();
   app.add_option("--progress", flags.progress, "Operations from one line of progress to the next")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -64,6 +69,7 @@ struct Totals {
     ++rounds;
     sum.operations += result.operations;
     sum.pieces += result.pieces;
+    sum.audits += result.audits;
     sum.most_configurations = std::max(sum.most_configurations, result.most_configurations);
     for (std::size_t call = 0; call < kCalls; ++call) sum.calls[call] += result.calls[call];
   }
@@ -75,8 +81,11 @@ struct Totals {
 };
 
 int Run(const Flags& flags) {
-  RoundOptions round{
-      .threads = flags.threads, .policy = flags.policy, .rocksdb = flags.store == "rocksdb"};
+  const bool audits = flags.judge == "audits";
+  RoundOptions round{.threads = flags.threads,
+                     .policy = flags.policy,
+                     .rocksdb = flags.store == "rocksdb",
+                     .audits = audits};
   Totals totals;
   std::uint64_t report_at = flags.progress;
   while (totals.sum.operations < flags.operations) {
@@ -93,8 +102,9 @@ int Run(const Flags& flags) {
     fmt::print("{}\n", totals.ToText());
     std::fflush(stdout);
   }
-  fmt::print("linearizable: {}; at most {} configurations\n", totals.ToText(),
-             totals.sum.most_configurations);
+  fmt::print("{}: {}; {} {}\n", audits ? "coherent" : "linearizable", totals.ToText(),
+             audits ? totals.sum.audits : totals.sum.most_configurations,
+             audits ? "hits audited" : "configurations at most");
   for (std::size_t call = 0; call < kCalls; ++call) {
     fmt::print("  {:<16} {:>10}\n", NameOf(static_cast<Call>(call)), totals.sum.calls[call]);
   }

@@ -16,6 +16,8 @@ struct RoundOptions {
   std::size_t threads = 0;  // 0: chosen
   std::string policy = {};  // empty: all of them, by turns
   bool rocksdb = false;     // else in memory
+  // Judged not by the checker but by audits of every hit. Nothing writes past the cache then.
+  bool audits = false;
 };
 
 struct RoundResult {
@@ -23,6 +25,7 @@ struct RoundResult {
   std::array<std::uint64_t, kCalls> calls{};
   std::uint64_t pieces = 0;
   std::size_t most_configurations = 0;
+  std::uint64_t audits = 0;
   // What is wrong, in lines; empty: nothing.
   std::string violation = {};
 };
