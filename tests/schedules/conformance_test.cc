@@ -15,7 +15,6 @@
 #include "schedules/protocol_model.h"
 #include "schedules/rules.h"
 #include "support/sanitizers.h"
-#include "support/watchdog.h"
 
 namespace kvcache::model {
 namespace {
@@ -173,7 +172,6 @@ void PlaySome(std::size_t count, std::size_t threads, std::size_t operations,
               std::string_view what) {
   std::mt19937_64 random(testing::Seed());
   for (const bool cache_absent : {false, true}) {
-    const testing::Watchdog watchdog("playing schedules");
     Stage stage(cache_absent);
     const std::vector<Op> ops = stage.model().Ops();
     for (std::size_t i = 0; i < count; ++i) {
