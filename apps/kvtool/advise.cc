@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/printable.h"
 #include "commands.h"
 #include "kvcache/size.h"
 #include "progress.h"
@@ -65,7 +66,7 @@ Outcome<ObjectSizes> SizesInTier(const AdviseArguments& arguments) {
   const auto value = ParseSize(arguments.value_size);
   if (!value || *value == 0 || *value > (std::uint64_t{1} << 30)) {
     return WrongCall(
-        fmt::format("--value-size {}: give bytes, from 1 to 1GiB", arguments.value_size));
+        fmt::format("--value-size {}: give bytes, from 1 to 1GiB", Excerpt(arguments.value_size)));
   }
   ObjectSizes sizes = SizeUnit::kBytes;
   sizes.unknown = static_cast<std::uint32_t>(*value);

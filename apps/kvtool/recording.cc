@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <filesystem>
 #include <system_error>
 
@@ -11,11 +12,24 @@
 #include "progress.h"
 
 namespace kvcache::kvtool {
+namespace {
+
+// Of --sample's text, before anything is opened or made for it.
+std::string CheckSample(const std::string& text) {
+  double sample = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), sample);
+  const bool number = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  if (number && RecordOptions{.path = "any", .sample = sample}.Validate()) return "";
+  return fmt::format("{} is not a share of the keys, above 0 and up to 1", Excerpt(text));
+}
+
+}  // namespace
 
 void AddRecordFlags(CLI::App& command, RecordOptions& options, const std::string& sample,
                     const std::string& file) {
   command.add_option(sample, options.sample, "Share of the keys to record, all requests of each")
       ->type_name("R")
+      ->check(CheckSample)
       ->capture_default_str();
   command.add_flag("--force", options.replace, "Replace " + file + " if it exists");
 }
