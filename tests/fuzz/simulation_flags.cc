@@ -11,13 +11,14 @@ namespace kvcache::testing {
 namespace {
 
 void FuzzPolicies(const std::string& text) {
-  const auto policies = kvtool::ParsePolicies(text);
+  constexpr auto known = kvtool::Clairvoyants::kOptAndBound;
+  const auto policies = kvtool::ParsePolicies(text, known);
   if (!policies) return RequireMessage(policies.error().message);
   std::string all;
   for (const kvtool::PolicyChoice& policy : *policies) {
     all += (all.empty() ? "" : ",") + policy.Parameters();
   }
-  const auto again = kvtool::ParsePolicies(all);
+  const auto again = kvtool::ParsePolicies(all, known);
   Require(again && again->size() == policies->size(), "policies are read again", all);
   for (std::size_t i = 0; i < policies->size(); ++i) {
     Require((*again)[i].Parameters() == (*policies)[i].Parameters(), "they are the same", all);
