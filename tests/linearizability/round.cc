@@ -82,7 +82,7 @@ class Round {
 
   const RoundOptions options_;
   Random random_;
-  Watchdog watchdog_{"a round"};
+  std::optional<Watchdog> watchdog_{"the first piece of a round"};
   std::optional<TempFolder> folder_;
   Store* store_ = nullptr;
   Store* behind_ = nullptr;
@@ -175,6 +175,7 @@ void Round::RunThread(Caller& caller) {
 
 // While no thread is in a call.
 void Round::EndPiece() {
+  watchdog_.emplace("a piece of a round");
   for (const Caller& caller : callers_) {
     if (!caller.complaint().empty()) result_.violation = caller.complaint() + "\n";
   }
