@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Every broken protocol of the list is caught by the checker of linearizability, within so many
-operations as the list says; and the same program finds nothing when none is chosen.
+"""Every broken protocol of the list is caught by the checker of linearizability, and by audits of
+hits where the list does not say otherwise, within so many operations as the list says; and the same
+program finds nothing when none is chosen.
 
 usage: broken_protocols_test.py PROGRAM LIST.toml [--seeds N] [--only NAME]
 
@@ -21,19 +22,39 @@ SEEDS_APART = 100_000  # more than rounds in a run
 UNBROKEN_OPERATIONS = 50_000
 
 
-def run(program, name, operations, seed):
+def run(program, name, operations, seed, judge="checker"):
     """Exit status and output with this mutant chosen."""
-    done = subprocess.run([program, f"--operations={operations}", f"--seed={seed}"],
+    done = subprocess.run([program, f"--operations={operations}", f"--seed={seed}",
+                           f"--judge={judge}"],
                           env={**os.environ, "KVCACHE_MUTANT": name}, check=False, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=500)
     return done.returncode, done.stdout
 
 
-def operations_to_catch(program, mutant, seed):
+def operations_to_catch(program, mutant, seed, judge):
     """None: it was not caught. What it printed in the other place."""
-    status, output = run(program, mutant["name"], mutant["operations"], seed)
+    status, output = run(program, mutant["name"], mutant["operations"], seed, judge)
     caught = re.search(r"^(\d+) operations, .*\nround with seed \d+: ", output, re.M)
     return (int(caught.group(1)) if status == 1 and caught else None), output
+
+
+def is_caught(program, mutant, judge, seeds):
+    """Whether this judge catches the mutant with each seed; prints what it needed."""
+    needed, missed = [], False
+    for i in range(seeds):
+        operations, output = operations_to_catch(program, mutant, FIRST_SEED + i * SEEDS_APART,
+                                                 judge)
+        if operations is None:
+            print(f"{mutant['name']}: not caught by {judge} within {mutant['operations']} "
+                  f"operations: {mutant['breaks']}\n{output}")
+            missed = True
+        else:
+            needed.append(operations)
+    if needed:
+        needed.sort()
+        print(f"{mutant['name']}: caught by {judge} within {mutant['operations']} operations; "
+              f"needed {needed[0]} to {needed[-1]}, median {needed[len(needed) // 2]}", flush=True)
+    return not missed
 
 
 def main():
@@ -56,20 +77,8 @@ def main():
     for mutant in weave.read_lists([flags.list]):
         if flags.only not in (None, mutant["name"]):
             continue
-        needed = []
-        for i in range(flags.seeds):
-            operations, output = operations_to_catch(flags.program, mutant,
-                                                     FIRST_SEED + i * SEEDS_APART)
-            if operations is None:
-                print(f"{mutant['name']}: not caught within {mutant['operations']} operations: "
-                      f"{mutant['breaks']}\n{output}")
-                failed = True
-            else:
-                needed.append(operations)
-        if needed:
-            needed.sort()
-            print(f"{mutant['name']}: caught within {mutant['operations']} operations; needed "
-                  f"{needed[0]} to {needed[-1]}, median {needed[len(needed) // 2]}", flush=True)
+        for judge in ("checker", "audits") if mutant.get("audits", True) else ("checker",):
+            failed |= not is_caught(flags.program, mutant, judge, flags.seeds)
     return 1 if failed else 0
 
 
