@@ -3,10 +3,10 @@
 
     tests/fuzz/run.py [--minutes M] [--jobs N] [--keep] [TARGET...]
 
-Each target, or all there are, runs for M minutes over a working copy of its corpus, build/fuzz/corpus/TARGET, which
-begins with data/fuzz/TARGET and stays for the next run. A finding is left in build/fuzz/findings.
---keep then writes the least set of inputs that covers as much back to data/fuzz. Exit status: 1 if
-there was a finding.
+Each target, or all there are, runs for M minutes over a working copy of its corpus,
+build/fuzz/corpus/TARGET, which begins with data/fuzz/TARGET and stays for the next run. A finding
+is left in build/fuzz/findings. --keep then writes the least set of inputs that covers as much back
+to data/fuzz. Exit status: 1 if there was a finding.
 """
 
 import argparse
