@@ -9,7 +9,7 @@ import re
 import sys
 
 # `file`: name, at the end of a table's row
-NAMED = re.compile(r"`([\w/]+\.(?:cc|py))`: (.+?) \|$")
+NAMED = re.compile(r"`([\w/]+\.(?:cc|py|txt))`: (.+?) \|$")
 
 
 def lacking(tests, document):
