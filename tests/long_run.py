@@ -3,10 +3,11 @@
 
     tests/long_run.py [--minutes M] [--seed S] [--no-build] [PART...]
 
-Builds what it needs and runs the parts that have not passed yet at this commit, or those named, one
+Builds what it needs and runs the parts that have not passed yet with this code, or those named, one
 after the other; --minutes starts none that would not end in time. What a part said is kept in
-build/long_run/COMMIT, so that the next call goes on, and tests/TRUST.md says what has been run.
-Exit status: 1 if a part failed.
+tests/trust, to be committed, so that the next call goes on wherever it is made, and tests/TRUST.md
+shows it. The code is that of the last commit that changed lib, apps or tests. Exit status: 1 if a
+part failed.
 """
 
 import argparse
@@ -21,7 +22,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TESTS = "build/release/tests"
 REPORT = ROOT / "tests" / "TRUST.md"
-FUZZ_TARGETS_AT_ONCE = 2  # one a core
+RESULTS = ROOT / "tests" / "trust"
+CODE = ("lib", "apps", "tests", "data/fuzz", ":!tests/TRUST.md", ":!tests/trust", ":!*.md")
+FUZZ_TARGETS_AT_ONCE = 4
 MOST_LINES = 12  # of what a part said, in the report
 
 
@@ -52,6 +55,8 @@ def all_parts():
              histories, "--operations", "9000000", "--seed", "{seed}"),
         Part("linearizability-rocksdb", "the same over RocksDB", 20, histories, "--store",
              "rocksdb", "--operations", "1000000", "--seed", "{seed}"),
+        Part("audits", "every hit compared with the store, in such histories", 10, histories,
+             "--judge", "audits", "--operations", "3000000", "--seed", "{seed}"),
         Part("schedules", "every state of the protocol's model", 20,
              f"{TESTS}/schedules/schedules_explore_test", "--no-skip"),
         Part("conformance", "the real cache beside the model, schedule by schedule", 20,
@@ -74,31 +79,24 @@ def all_parts():
     ]
 
 
-def commit():
-    """The commit's name, "-dirty" if the tree has changes."""
+def code():
+    """The name of the code: a commit's, "-dirty" if the tree has other changes."""
     def git(*arguments):
         return subprocess.run(["git", *arguments], cwd=ROOT, check=True, text=True,
                               stdout=subprocess.PIPE).stdout.strip()
-    name = git("rev-parse", "--short=12", "HEAD")
-    changed = git("status", "--porcelain", "--", ".", f":!{REPORT.relative_to(ROOT)}")
-    return name + ("-dirty" if changed else "")
+    name = git("log", "-1", "--format=%h", "--abbrev=12", "--", *CODE)
+    return name + ("-dirty" if git("status", "--porcelain", "--", *CODE) else "")
 
 
-class Results:
-    """What the parts said, a file each, below build/long_run/COMMIT."""
+def result_of(part):
+    path = RESULTS / f"{part.name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
-    def __init__(self, name):
-        self.commit = name
-        self.folder = ROOT / "build" / "long_run" / name
 
-    def get(self, part):
-        path = self.folder / f"{part.name}.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
-    def put(self, part, result):
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{part.name}.json"
-        path.write_text(json.dumps(result, indent=1), encoding="utf-8")
+def keep(part, result):
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{part.name}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def build():
@@ -110,7 +108,7 @@ def build():
             sys.exit(f"tests/long_run.py: {' '.join(command)} failed:\n{done.stdout}")
 
 
-def run(part, seed):
+def run(part, seed, name):
     command = [word.format(seed=seed) for word in part.command]
     print(f"== {part.name}: {' '.join(command)}", flush=True)
     begin = time.monotonic()
@@ -120,33 +118,32 @@ def run(part, seed):
         for line in child.stdout:
             print(line, end="", flush=True)
             lines.append(line.rstrip())
-    return {"command": " ".join(command), "status": child.returncode,
+    return {"code": name, "command": " ".join(command), "status": child.returncode,
             "seconds": round(time.monotonic() - begin),
             "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
-            "lines": lines[-200:]}
+            "processors": os.cpu_count(), "lines": lines[-MOST_LINES:]}
 
 
-def report(results, parts):
+def report(parts):
     """TRUST.md's text."""
-    known = [(part, results.get(part)) for part in parts]
-    passed = sum(bool(result) and result["status"] == 0 for _, result in known)
+    known = [(part, result_of(part)) for part in parts]
     text = ["# The long run", "",
-            "Written by `tests/long_run.py`, which makes it again; the short forms of these tests "
+            "Written by `tests/long_run.py`, which runs what follows; short forms of these tests "
             "are part of", "`tests/run.sh`. What each promise rests on is in "
             "[PROMISES.md](PROMISES.md), what faults look like in", "[FAULTS.md](FAULTS.md).", "",
-            f"Commit {results.commit}, {os.cpu_count()} processors: {passed} of {len(known)} parts "
-            "have passed.", "", "| part | what | outcome | minutes | date |",
-            "| --- | --- | --- | ---: | --- |"]
+            "| part | what | outcome | minutes | date | code |",
+            "| --- | --- | --- | ---: | --- | --- |"]
     for part, result in known:
-        outcome = ("not run" if result is None else "passed" if result["status"] == 0
-                   else f"failed ({result['status']})")
-        minutes, date = ((f"{result['seconds'] / 60:.1f}", result["date"]) if result
-                         else ("", ""))
-        text.append(f"| {part.name} | {part.what} | {outcome} | {minutes} | {date} |")
+        if result is None:
+            text.append(f"| {part.name} | {part.what} | not run yet | | | |")
+            continue
+        outcome = "passed" if result["status"] == 0 else f"failed ({result['status']})"
+        text.append(f"| {part.name} | {part.what} | {outcome} | {result['seconds'] / 60:.1f} "
+                    f"| {result['date']} | {result['code']} |")
     for part, result in known:
         if result:
-            text += ["", f"## {part.name}", "", "```text", f"$ {result['command']}",
-                     *result["lines"][-MOST_LINES:], "```"]
+            text += ["", f"## {part.name}", "", f"On {result['processors']} processors.", "",
+                     "```text", f"$ {result['command']}", *result["lines"], "```"]
     return "\n".join(text) + "\n"
 
 
@@ -163,21 +160,20 @@ def main():
 
     if not flags.no_build:
         build()
-    results = Results(commit())
+    name = code()
     begin = time.monotonic()
     failed = False
     for part in parts:
-        known = results.get(part)
-        if part.name not in flags.part if flags.part else known and known["status"] == 0:
+        known = result_of(part)
+        done = known and known["status"] == 0 and known["code"] == name
+        if part.name not in flags.part if flags.part else done:
             continue
-        left = (flags.minutes or float("inf")) - (time.monotonic() - begin) / 60
-        if part.minutes > left:
+        if flags.minutes and part.minutes > flags.minutes - (time.monotonic() - begin) / 60:
             continue
-        result = run(part, flags.seed)
-        results.put(part, result)
+        result = run(part, flags.seed, name)
+        keep(part, result)
         failed = failed or result["status"] != 0
-        REPORT.write_text(report(results, parts), encoding="utf-8")
-    print(f"{REPORT.relative_to(ROOT)} says what has been run at {results.commit}")
+        REPORT.write_text(report(parts), encoding="utf-8")
     return 1 if failed else 0
 
 
