@@ -152,7 +152,7 @@ TEST_CASE("the key that is looked up may lie in the string that takes its value"
 }
 
 TEST_CASE("one in N, rounded up to a power of two") {
-  for (const std::uint64_t one_in : {0, 1, 2, 3, 32, 33, 1000}) {
+  for (const std::uint64_t one_in : {0U, 1U, 2U, 3U, 32U, 33U, 1000U}) {
     CAPTURE(one_in);
     Scene scene(Audited(one_in));
     scene.Warm("k", "v");
