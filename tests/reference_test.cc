@@ -121,7 +121,7 @@ void CheckRow(const Reference& row, std::uint64_t misses) {
 
 void CheckReferences(bool in_bytes) {
   // A sanitizer finds nothing in a long trace that it does not find in a short one.
-  const RowsByTrace by_trace = ReferencesByTrace(in_bytes, kSanitized ? 140'000 : ~std::size_t{0});
+  const RowsByTrace by_trace = ReferencesByTrace(in_bytes, kSanitized ? 70'000 : ~std::size_t{0});
   if (by_trace.empty()) {
     Skip("no traces in " + TraceFolder().string() + " (or none of that name)");
     return;
@@ -162,7 +162,7 @@ std::uint64_t MissesOfCache(const std::string& policy, std::uint64_t entries,
 
 TEST_CASE(
     "a cache with one shard and exact order misses as the simulator does, whatever its policy") {
-  const RowsByTrace by_trace = ReferencesByTrace(false, 140'000);
+  const RowsByTrace by_trace = ReferencesByTrace(false, kSanitized ? 20'000 : 140'000);
   if (by_trace.empty()) {
     Skip("no traces in " + TraceFolder().string() + " (or none of that name)");
     return;
