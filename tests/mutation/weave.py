@@ -13,6 +13,7 @@ A list says what each mutant puts in place of what:
     original = "if (a) Do();"        # found exactly once in the file, or in `within`
     replacement = "Do();"            # may be empty, for a statement
     within = "..."                   # optional: a text found exactly once, to tell which `original`
+    at = 123                         # optional, for lists that are made: where the original begins
 
 A list may hold more keys, for those who run the mutants. An original that ends with ; or } is one
 or more whole statements that declare nothing for those after them, and becomes
@@ -144,7 +145,10 @@ def places_of(text, edits):
         what = f"{name}: {edit['file']}: what is to be replaced"
         begin = 0
         within = text
-        if "within" in edit:
+        if "at" in edit:
+            begin = edit["at"]
+            within = text[begin:begin + len(edit["original"])]
+        elif "within" in edit:
             within = edit["within"]
             begin = only_place(text, within, f"{name}: {edit['file']}: `within`")
         begin += only_place(within, edit["original"], what)
@@ -191,6 +195,18 @@ def weave_all(files, mutants):
     return woven
 
 
+def write(files, output):
+    """Writes {path: text} below `output`. What is as it was keeps its time, so that it is not
+    compiled again.
+    """
+    for path, text in files.items():
+        target = output / path
+        if target.exists() and target.read_text(encoding="utf-8") == text:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+
 def main():
     source, output, *lists = (pathlib.Path(argument) for argument in sys.argv[1:])
     files = {str(path.relative_to(source)): path.read_text(encoding="utf-8")
@@ -200,13 +216,7 @@ def main():
     except ListError as error:
         print(f"weave.py: {error}", file=sys.stderr)
         return 1
-    for path, text in woven.items():
-        target = output / path
-        # What is as it was keeps its time, so that it is not compiled again.
-        if target.exists() and target.read_text(encoding="utf-8") == text:
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+    write(woven, output)
     return 0
 
 
