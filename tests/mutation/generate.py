@@ -107,26 +107,23 @@ def operand_bounds(source, begin, end, stops):
     code = source.code
     stop = re.compile(rf"[;,?]|\breturn\b|(?<!:):(?!:)|\s(?:[-+*/|&^]|<<|>>)?=\s|{stops}")
     inside = source.around[begin]
-    left = inside + 1
-    right = source.blocks[inside]
+    if inside is None:
+        return None
+    left, right = inside + 1, source.blocks[inside]
     at = left
     while at < right:
         if at in source.blocks:
-            if code[at] == "{":
-                if at > end:
-                    return None
-                left = source.blocks[at] + 1
+            if code[at] == "{" and at > end:
+                return None
             at = source.blocks[at] + 1
+            if code[at - 1] == "}":
+                left = at
             continue
-        match = stop.match(code, at)
-        if match and not begin <= match.start() < end:
-            if match.start() >= end:
-                right = match.start()
+        if match := stop.match(code, at):
+            if at >= end:
+                right = at
                 break
-            if match.end() <= begin + 1:
-                left = match.end()
-                at = max(match.end() - 1, at + 1)
-                continue
+            left = match.end()
         at += 1
     left += len(code[left:begin]) - len(code[left:begin].lstrip())
     right = end + len(code[end:right].rstrip())

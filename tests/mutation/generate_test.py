@@ -66,6 +66,7 @@ class Rules(unittest.TestCase):
                      body("constexpr bool kA = b < c && d;"),
                      body("static_assert(a < b);"),
                      "constexpr int kA[] = {1 + 1, 2 < 3};\n",
+                     "const bool kA = b < c;\n",
                      "#define A(b) ((b) < 1)\n"):
             self.assertEqual(generate.candidates("f.cc", text), [], text)
 

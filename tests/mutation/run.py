@@ -70,7 +70,7 @@ def make_tree(mutants):
 def build(jobs):
     """Returns the digest of the programs."""
     subprocess.run(["cmake", "-S", TREE, "-B", PROGRAMS, "-G", "Ninja",
-                    "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG -w"],
+                    "-DCMAKE_BUILD_TYPE=Mutants", "-DCMAKE_CXX_FLAGS_MUTANTS=-O1 -DNDEBUG -w"],
                    check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", PROGRAMS, "-j", str(jobs), "--target",
                     *POLICY_TESTS, *PROTOCOL_TESTS], check=True)
