@@ -276,6 +276,17 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+    "in the memory tier an eviction passes over 128 nodes that were hit, and takes the next") {
+  for (const char* spec : {"clock", "sieve"}) {
+    CAPTURE(spec);
+    Stage stage(spec, false);
+    for (std::size_t i = 0; i < kNodes; ++i) stage.Insert(i);
+    for (std::size_t i = 0; i < kNodes; ++i) stage.policy().Touch(stage.node(i));
+    CHECK(stage.Evict() == 128);
+  }
+}
+
 TEST_CASE("weights of any size are accepted") {
   ForEach([](const std::string& spec, bool exact) {
     Stage stage(spec, exact);
