@@ -43,9 +43,9 @@ TIMES_NORMAL_WAITING = 10  # of time by the clock, which depends on what else th
 LEAST_SECONDS_WAITING = 60
 MOST_MEMORY = 8 << 30
 
-# Most telling first.
-POLICY_TESTS = ("policy_parts_test", "node_lists_test", "policy_model_test", "golden_test",
-                "policy_contract_test")
+# The quickest and most telling first.
+POLICY_TESTS = ("policy_parts_test", "node_lists_test", "golden_test", "policy_contract_test",
+                "policy_model_test")
 PROTOCOL_TESTS = ("coherence_crossing_test", "coherence_load_test", "coherence_multiget_test",
                   "coherence_range_test", "coherence_batch_test", "coherence_compute_test",
                   "coherence_switch_test", "coherence_read_beside_write_test", "cache_test",
