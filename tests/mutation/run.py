@@ -7,16 +7,14 @@ usage: run.py [--jobs N] [--list] [--only NAME...]
 Prints a line a mutant and a summary. Exit status 1 if fewer than 90 % are caught, or if
 survivors.toml does not list just those that survive. What is built, and results.json, from which an
 interrupted run goes on, are in build/mutants; what was caught is not run again while the mutants
-are the same, what survived neither while the tests are the same too. A test that does not end in
-many times the time it needs without a mutant, or takes much more memory, counts as failed.
+are the same, what survived neither while the tests are the same too. A test that takes many times
+the time that it needs without a mutant, or much more memory, counts as failed.
 """
 
 import argparse
 import concurrent.futures
-import dataclasses
 import hashlib
 import json
-import math
 import os
 import pathlib
 import resource
@@ -37,8 +35,7 @@ RESULTS = BUILD / "results.json"
 SURVIVORS = PROJECT / "tests" / "mutation" / "survivors.toml"
 
 LEAST_CAUGHT = 0.9
-TIMES_NORMAL = 5  # of the processor's time
-LEAST_SECONDS = 10
+SECONDS_COMPUTING = 60  # of the processor's time; a test takes 15 at most
 TIMES_NORMAL_WAITING = 10  # of time by the clock, which depends on what else the machine does
 LEAST_SECONDS_WAITING = 60
 MOST_MEMORY = 8 << 30
@@ -88,56 +85,51 @@ def program(test):
                 if path.is_file())
 
 
-@dataclasses.dataclass
-class Limits:
-    """What a test may take: seconds of the processor's time, and by the clock."""
-    computing: int
-    waiting: float
-
-    def set(self):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (self.computing, self.computing))
+def limit_resources():
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_COMPUTING, SECONDS_COMPUTING))
 
 
-def passes(test, mutant, limits):
-    """Whether the test passes with this mutant, within the limits."""
+def passes(test, mutant, seconds):
+    """Whether the test passes with this mutant, within so much time by the clock."""
     command = [program(test), *ARGUMENTS.get(test, ["--abort-after=1"])]
     try:
         done = subprocess.run(command, env={**os.environ, "KVCACHE_MUTANT": mutant}, check=False,
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, timeout=limits.waiting,
-                              preexec_fn=limits.set)
+                              stderr=subprocess.DEVNULL, timeout=seconds,
+                              preexec_fn=limit_resources)
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0
 
 
-def computed():
-    """Seconds of the processor's time that all programs that have ended took."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+class Judges:
+    """The tests, with how long each may take: measured before its first use, when it has to pass
+    without a mutant.
+    """
 
+    def __init__(self):
+        self._seconds = {}
+        self._lock = threading.Lock()
 
-def measure():
-    """Every test's limits, after it has passed without a mutant."""
-    limits = {}
-    for test in POLICY_TESTS + PROTOCOL_TESTS:
-        begin, computed_before = time.monotonic(), computed()
-        if not passes(test, "", Limits(600, 1800)):
-            raise SystemExit(f"{test} fails without a mutant")
-        waited, computing = time.monotonic() - begin, computed() - computed_before
-        print(f"{test}: {computing:.1f} s of the processor, {waited:.1f} s", flush=True)
-        limits[test] = Limits(math.ceil(max(LEAST_SECONDS, TIMES_NORMAL * computing)),
-                              max(LEAST_SECONDS_WAITING, TIMES_NORMAL_WAITING * waited))
-    return limits
+    def caught_by(self, mutant):
+        """The test that fails, "" if none does."""
+        policy = mutant["edit"][0]["file"].startswith(generate.POLICIES)
+        tests = POLICY_TESTS + PROTOCOL_TESTS if policy else PROTOCOL_TESTS + POLICY_TESTS
+        return next((test for test in tests
+                     if not passes(test, mutant["name"], self._may_take(test))), "")
 
-
-def caught_by(mutant, limits):
-    """The test that fails, "" if none does."""
-    policy = mutant["edit"][0]["file"].startswith(generate.POLICIES)
-    tests = POLICY_TESTS + PROTOCOL_TESTS if policy else PROTOCOL_TESTS + POLICY_TESTS
-    return next((test for test in tests if not passes(test, mutant["name"], limits[test])), "")
+    def _may_take(self, test):
+        with self._lock:
+            if test not in self._seconds:
+                begin = time.monotonic()
+                if not passes(test, "", 1800):
+                    raise RuntimeError(f"{test} fails without a mutant")
+                seconds = time.monotonic() - begin
+                print(f"{test}: {seconds:.1f} s without a mutant", flush=True)
+                self._seconds[test] = max(LEAST_SECONDS_WAITING, TIMES_NORMAL_WAITING * seconds)
+            return self._seconds[test]
 
 
 class Results:
@@ -167,13 +159,14 @@ class Results:
             part.replace(RESULTS)
 
 
-def run(mutants, results, limits, jobs):
+def run(mutants, results, jobs):
     """The names of those that survive."""
+    judges = Judges()
 
     def one(mutant):
         test = results.get(mutant["name"])
         if test is None:
-            test = caught_by(mutant, limits)
+            test = judges.caught_by(mutant)
             results.set(mutant["name"], test)
         fate = f"caught by {test}" if test else "SURVIVED"
         print(f"{generate.describe(mutant)}: {fate}", flush=True)
@@ -224,7 +217,7 @@ def main():
     results = Results(library, programs)
     if flags.only:
         results.forget(flags.only)
-    survived = run(chosen, results, measure(), flags.jobs)
+    survived = run(chosen, results, flags.jobs)
     return 0 if judge(chosen, survived) else 1
 
 
