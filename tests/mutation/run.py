@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """Mutation testing of the protocol and the policies: makes the mutants of generate.py, builds the
 tests over a library that has them all, and runs these for each until one fails.
 
