@@ -39,8 +39,9 @@ void PrintTable(Output& out, const SimulatedTrace& trace, SizeUnit unit, std::st
                 Ratio ratio) {
   const std::size_t policies = CountPolicies(trace);
   std::size_t width = title.size();
-  for (std::size_t i = 0; i < policies; ++i)
+  for (std::size_t i = 0; i < policies; ++i) {
     width = std::max(width, trace.rows[i].policy.name.size());
+  }
   std::string head = fmt::format("{:<{}}", title, width);
   std::string sizes = fmt::format("{:<{}}", "", width);
   for (std::size_t at = 0; at < trace.rows.size(); at += policies) {

@@ -39,16 +39,15 @@ std::string Escape(std::string_view bytes, std::string_view kept) {
     const std::size_t size = Utf8CharacterSize(bytes);
     const std::string_view character = bytes.substr(0, size == 0 ? 1 : size);
     const char letter = EscapeLetter(character[0]);
-    if (kept.contains(character)) {
+    const bool harmless = letter == 0 && size != 0 && !IsControl(character);
+    if (harmless || kept.contains(character)) {
       out += character;
     } else if (letter != 0) {
       out.append({'\\', letter});
-    } else if (size == 0 || IsControl(character)) {
+    } else {
       for (const char byte : character) {
         fmt::format_to(std::back_inserter(out), "\\x{:02X}", static_cast<unsigned char>(byte));
       }
-    } else {
-      out += character;
     }
     bytes.remove_prefix(character.size());
   }

@@ -24,10 +24,10 @@ void Protocol::Audit(std::uint64_t hash, Entry& entry) {
   }
   if (on_disagreement_ == nullptr) return;
   // What it throws is not the lookup's.
-  static_cast<void>(Guarded<Result<void>>([&]() -> Result<void> {
+  [[maybe_unused]] const auto outcome = Guarded<Result<void>>([&]() -> Result<void> {
     on_disagreement_(entry.key());
     return {};
-  }));
+  });
 }
 
 // Nothing when the store could not be read.

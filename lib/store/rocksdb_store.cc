@@ -357,8 +357,9 @@ Result<Setup> Prepare(const std::string& path, const RocksDbOptions& options, ro
   const std::string& file = options.options_file.empty() ? stored_file : options.options_file;
   Setup setup;
   const auto loaded = LoadSetup(options, env, file, names, setup);
-  if (!loaded.ok())
+  if (!loaded.ok()) {
     return FailWith(loaded, where, fmt::format("load options from {}", Printable(file)));
+  }
 
   const auto* family = setup.Find(options.column_family);
   if (family == nullptr) {
@@ -433,8 +434,9 @@ Result<void> CheckMayCreate(const std::string& path, const RocksDbOptions& optio
 }
 
 std::string Where(std::string_view path, std::string_view column_family) {
-  if (column_family == rocksdb::kDefaultColumnFamilyName)
+  if (column_family == rocksdb::kDefaultColumnFamilyName) {
     return fmt::format("database {}", Printable(path));
+  }
   return fmt::format("database {}, column family \"{}\"", Printable(path), Excerpt(column_family));
 }
 
