@@ -5,6 +5,8 @@
 //   insert/kvcache-POLICY|mutex-list-lru             into a full tier: each one evicts
 //   churn/kvcache-POLICY|mutex-list-lru/hit:PERCENT/threads:N    look up, insert what is missing
 //   settings/set-policy|set-capacity/entries:N       on a full tier, while a reader runs
+//   settings/none/entries:N          the same while another thread computes: the machine's own
+//   pauses
 //
 // Values are of 100 bytes. Counters: p50_ns, p99_ns, p999_ns of single operations; for settings the
 // longest_hit_us and longest_miss_us that a reader saw, and the seconds that the change took.
@@ -14,6 +16,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -227,16 +230,19 @@ void Insert(benchmark::State& state, System& system, std::size_t entries) {
   CountPercentiles(state, nanoseconds);
 }
 
+constexpr std::size_t kDrawn = std::size_t{1} << 20;
+
 // Uniform requests for so many keys that `hit_percent` of them are in the tier.
 template <class System>
-void Churn(benchmark::State& state, System& system, std::size_t entries, std::size_t hit_percent) {
+void Churn(benchmark::State& state, System& system, std::size_t entries, std::size_t hit_percent,
+           std::size_t& next) {
   const std::size_t count = entries * 100 / hit_percent;
   const auto& keys = Keys(count);
-  const auto drawn = Draw(Distribution::kUniform, count, std::size_t{1} << 20);
+  const auto drawn = Draw(Distribution::kUniform, count, kDrawn);
   const std::string value = ValueOf(1, kValueBytes);
   std::string got;
   std::size_t hits = 0;
-  std::size_t i = static_cast<std::size_t>(state.thread_index()) * 7919;
+  std::size_t i = next;
   for (auto _ : state) {
     const std::string& key = keys[drawn[i++ % drawn.size()]];
     if (system.Get(key, got)) {
@@ -245,9 +251,28 @@ void Churn(benchmark::State& state, System& system, std::size_t entries, std::si
       system.Put(key, value);
     }
   }
+  next = i;
   state.counters["hit_ratio"] =
       benchmark::Counter(static_cast<double>(hits) / static_cast<double>(state.iterations()),
                          benchmark::Counter::kAvgThreads);
+}
+
+// A full system, and where each thread goes on in the requests: what one thread or repetition has
+// just inserted must not be the next one's hits.
+template <class System>
+struct Churned {
+  std::unique_ptr<System> system;
+  std::array<std::size_t, 2> next;
+};
+
+template <class Make>
+auto NewChurned(std::size_t entries, std::size_t hit_percent, Make make) {
+  Churned churned{make(), {0, kDrawn / 2}};
+  const std::size_t count = entries * 100 / hit_percent;
+  for (std::size_t i = 0; i < 2 * entries; ++i) {
+    churned.system->Put(Keys(count)[i % count], ValueOf(1, kValueBytes));
+  }
+  return churned;
 }
 
 template <class Make>
@@ -265,18 +290,13 @@ void RegisterTier(std::string_view name, std::size_t entries, Make make) {
           fmt::format("churn/{}/hit:{}", name, percent).c_str(),
           [=](benchmark::State& state) {
             static std::mutex making;
-            static std::map<std::size_t, decltype(make())> systems;
+            static std::map<std::size_t, decltype(NewChurned(entries, percent, make))> made;
             std::unique_lock lock(making);
-            auto& system = systems[percent];
-            if (system == nullptr) {
-              system = make();
-              for (std::size_t i = 0; i < 2 * entries; ++i) {
-                system->Put(Keys(entries * 100 / percent)[i % (entries * 100 / percent)],
-                            ValueOf(1, kValueBytes));
-              }
-            }
+            if (!made.contains(percent)) made.emplace(percent, NewChurned(entries, percent, make));
+            auto& churned = made.at(percent);
             lock.unlock();
-            Churn(state, *system, entries, percent);
+            Churn(state, *churned.system, entries, percent,
+                  churned.next[static_cast<std::size_t>(state.thread_index())]);
           })
           ->Threads(threads);
     }
@@ -327,6 +347,10 @@ void RegisterSettings(std::size_t entries) {
         ->Iterations(1)
         ->Unit(benchmark::kSecond);
   };
+  add("none", [](kvcache::Cache&) {
+    const auto begin = Clock::now();
+    while (NanosecondsSince(begin) < 3'000'000'000) continue;
+  });
   add("set-policy", [](kvcache::Cache& cache) { (void)cache.SetPolicy("lfu"); });
   add("set-capacity",
       [entries](kvcache::Cache& cache) { (void)cache.SetCapacity(CapacityFor(entries) / 2); });

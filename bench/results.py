@@ -71,6 +71,10 @@ class Results:
         values = self.values(step, benchmark, field)
         return max(values) if values else None
 
+    def least(self, step, benchmark, field):
+        values = self.values(step, benchmark, field)
+        return min(values) if values else None
+
     def ratio(self, step, over, under):
         """Of two medians of one step, whose repetitions alternate."""
         return ratio(self.median(step, over), self.median(step, under))

@@ -243,12 +243,12 @@ void MemoryTier::FreeWithoutQueue(const Retired& retired) {
 
 // Stamps grow along the queue, so what can be freed is at its front. What was retired after the
 // epoch advanced may be in a reader's hands whatever its stamp, and is left.
-bool MemoryTier::Collect() {
+bool MemoryTier::Collect(std::uint64_t most) {
   std::uint64_t end = 0;
   {
     const std::lock_guard lock(retired_mutex_);
     if (retired_.empty()) return false;
-    end = collected_ + retired_.size();
+    end = collected_ + std::min<std::uint64_t>(retired_.size(), most);
   }
   const std::uint64_t oldest = epoch::AdvanceAndFindOldest();
   std::array<Retired, kCollectBatch> batch;
@@ -287,7 +287,7 @@ void MemoryTier::Free(std::span<const Retired> batch) {
 }
 
 void MemoryTier::CollectIfDue() {
-  if (retired_bytes_.load(std::memory_order_relaxed) > kCollectAbove) Collect();
+  if (retired_bytes_.load(std::memory_order_relaxed) > kCollectAbove) Collect(kCollectAtOnce);
 }
 
 bool MemoryTier::MakeRoom(std::size_t charge, Shard& shard) {
@@ -297,7 +297,7 @@ bool MemoryTier::MakeRoom(std::size_t charge, Shard& shard) {
       charge + std::max<std::uint64_t>(kCollectAbove, slabs_.limit() / 64);
   const bool evicted = retired_bytes_.load(std::memory_order_relaxed) < most_retired &&
                        EvictBatch(charge, shard) > 0;
-  return Collect() || evicted;
+  return Collect(kCollectAtOnce) || evicted;
 }
 
 // Evicts from one shard: the bytes wanted, and where entries are small a few more, so that finding

@@ -123,9 +123,10 @@ class MemoryTier {
   // False when nothing can be cached at all.
   bool enabled() const { return slabs_.limit() != 0; }
 
-  // Frees what no reader can hold any more; true when that was anything. Without a lock held.
-  bool Collect();
-  // The same, if it has become much.
+  // Frees what no reader can hold any more, the oldest first, about `most` entries of it; true when
+  // that was anything. Without a lock held.
+  bool Collect(std::uint64_t most = kNoLimit);
+  // The same, if it has become much, in part: a change of capacity may have left thousands.
   void CollectIfDue();
 
   // Fills in everything but the latencies.
@@ -141,6 +142,7 @@ class MemoryTier {
   static constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 62;
   static constexpr std::size_t kSlice = 256;  // entries handled under one hold of a lock
   static constexpr std::size_t kCollectBatch = 64;
+  static constexpr std::size_t kCollectAtOnce = 256;  // by a call that wants something else
   static constexpr std::uint64_t kCollectAbove = std::uint64_t{128} << 10;  // retired bytes
 
   // What some hits are followed by, once the thread has left the guard.

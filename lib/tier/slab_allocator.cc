@@ -25,8 +25,8 @@ constexpr int kMostLooks = 64;
 constexpr std::uint64_t kLittle = std::uint64_t{8} << 20;
 // From this limit on slabs are long, and backed by huge pages.
 constexpr std::uint64_t kPlenty = std::uint64_t{256} << 20;
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25  // Linux 6.1
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23  // Linux 5.14
 #endif
 
 // Free blocks keep their link where nobody looks at an entry's flags.
@@ -34,6 +34,15 @@ void*& LinkIn(void* block) { return *reinterpret_cast<void**>(static_cast<char*>
 void ClearFlags(void* block) {
   std::atomic_ref(*(reinterpret_cast<std::uint8_t*>(block) + sizeof(Entry) - 1))
       .store(0, std::memory_order_relaxed);
+}
+
+// One huge page in place of 512 saves faults, and a random hit a walk of the page tables. Only now,
+// before first use: one that the kernel made later of what we gave back would be memory that used()
+// knows nothing of.
+void BackWithHugePage(void* untouched) {
+  if (madvise(untouched, kHugePageSize, MADV_HUGEPAGE) != 0) return;  // the system has none
+  madvise(untouched, 1, MADV_POPULATE_WRITE);
+  madvise(untouched, kHugePageSize, MADV_NOHUGEPAGE);
 }
 
 }  // namespace
@@ -93,7 +102,7 @@ void* SlabAllocator::Allocate(std::size_t size) {
   size = RoundUp(size, alignment_);
   const std::size_t size_class = size > kMostSlabBlock ? kRun : ClassFor(size);
   void* block = nullptr;
-  void* full = nullptr;
+  void* next = nullptr;
   {
     const std::lock_guard lock(mutex_);
     if (size_class == kRun) return AllocateRun(size);
@@ -101,12 +110,9 @@ void* SlabAllocator::Allocate(std::size_t size) {
     if (slab == nullptr) slab = NewSlab(size_class);
     if (slab == nullptr) slab = OpenSlabOfLargerClass(size_class);
     if (slab != nullptr) block = TakeBlock(slab);
-    full = std::exchange(full_huge_page_, nullptr);
+    next = std::exchange(next_huge_page_, nullptr);
   }
-  // One huge page in place of 512 saves a random hit a walk of the page tables. Asked for once a
-  // range is in use, and not before: a huge page on first touch, or one that the kernel makes later
-  // of what we gave back, would be memory that used() knows nothing of.
-  if (full != nullptr) madvise(full, kHugePageSize, MADV_COLLAPSE);
+  if (next != nullptr) BackWithHugePage(next);
   return block;
 }
 
@@ -176,10 +182,12 @@ void* SlabAllocator::CutSlab() {
     region_ = static_cast<char*>(Reserve(kRegionBytes, kHugePageSize));
     region_end_ = region_ == nullptr ? nullptr : region_ + kRegionBytes;
     if (region_ == nullptr) return nullptr;
-  } else if (reinterpret_cast<std::uintptr_t>(region_) % kHugePageSize == 0 && limit() >= kPlenty) {
-    full_huge_page_ = region_ - kHugePageSize;
+    if (limit() >= kPlenty) BackWithHugePage(region_);
   }
-  return std::exchange(region_, region_ + kSlabBytes);
+  void* slab = std::exchange(region_, region_ + kSlabBytes);
+  const bool at_next = reinterpret_cast<std::uintptr_t>(region_) % kHugePageSize == 0;
+  if (at_next && region_ != region_end_ && limit() >= kPlenty) next_huge_page_ = region_;
+  return slab;
 }
 
 SlabAllocator::Slab* SlabAllocator::NewSlab(std::size_t size_class) {

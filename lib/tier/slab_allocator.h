@@ -152,7 +152,7 @@ class SlabAllocator {
   std::array<std::vector<void*>, kRunSizes> free_runs_;  // by log2 of their address range
   char* region_ = nullptr;                               // not yet cut into slabs
   char* region_end_ = nullptr;
-  void* full_huge_page_ = nullptr;  // just cut to its end
+  void* next_huge_page_ = nullptr;  // to be asked for: slabs are about to be cut from it
   std::vector<std::pair<void*, std::size_t>> reserved_;
 };
 
