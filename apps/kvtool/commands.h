@@ -20,5 +20,6 @@ void AddTrace(CLI::App& app, Action& action);
 void AddSimulate(CLI::App& app, Action& action);
 void AddCurve(CLI::App& app, Action& action);
 void AddAdvise(CLI::App& app, Action& action);
+void AddBench(CLI::App& app, Action& action);
 
 }  // namespace kvcache::kvtool

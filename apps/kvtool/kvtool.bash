@@ -31,7 +31,7 @@ _kvtool() {
   done
 
   case $previous in
-    --db | --secondary)
+    --db | --secondary | --scratch)
       compopt -o filenames 2> /dev/null
       mapfile -t COMPREPLY < <(compgen -d -- "$current")
       return
@@ -63,13 +63,24 @@ _kvtool() {
       fi
       return
       ;;
+    --workload)
+      mapfile -t COMPREPLY < <(
+        compgen -W "$("$program" bench --help 2> /dev/null | _kvtool_section 'Workloads:')" \
+          -- "$current")
+      return
+      ;;
+    --against)
+      mapfile -t COMPREPLY < <(compgen -W 'rocksdb rocksdb-hyper rocksdb-row' -- "$current")
+      return
+      ;;
     --unit)
       mapfile -t COMPREPLY < <(compgen -W 'objects bytes' -- "$current")
       return
       ;;
     --capacity | --column-family | --prefix | --from | --limit | --skip-lines | --threads | \
       --shards | --sample | --record-sample | --sizes | --points | --samples | --anchors | \
-      --target-hit | --max | --value-size)
+      --target-hit | --max | --value-size | --records | --budget | --ops | --rounds | --read-us | \
+      --tier-share)
       return # a value that only the user knows
       ;;
   esac

@@ -56,6 +56,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddSimulate(app, action);
   AddCurve(app, action);
   AddAdvise(app, action);
+  AddBench(app, action);
 }
 
 Outcome<ExitStatus> Run(std::vector<std::string> arguments, Output& out) {

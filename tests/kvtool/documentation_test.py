@@ -9,7 +9,7 @@ import harness
 SOURCES = os.path.join(harness.PROJECT, "apps", "kvtool")
 MAN_PAGE = os.path.join(SOURCES, "kvtool.1")
 COMMANDS = ["put", "get", "delete", "has", "scan", "load", "dump", "stats", "shell", "replay",
-            "trace", "simulate", "curve", "advise"]
+            "trace", "simulate", "curve", "advise", "bench"]
 TRACE_COMMANDS = ["info", "convert", "record"]
 CALLS = [[name] for name in COMMANDS] + [["trace", name] for name in TRACE_COMMANDS]
 
@@ -43,7 +43,7 @@ class Help(DocumentationCase):
         for call in CALLS:
             self.assertRegex(self.help(*call),
                              r"Examples?:\n  (if |printf .*)?kvtool "
-                             r"(--db|trace \w+|simulate|curve|advise) ")
+                             r"(--db|trace \w+|simulate|curve|advise|bench) ")
 
     def test_no_line_is_wider_than_100_columns(self):
         for call in [[]] + CALLS:
@@ -122,6 +122,13 @@ class Completion(DocumentationCase):
                      ["advise"]):
             self.assertEqual(self.complete(*call, "--format", ""), sorted(self.trace_formats()))
         self.assertEqual(self.complete("trace", "convert", "--to", "t"), ["text"])
+
+    def test_bench(self):
+        self.assertEqual(self.complete("bench", "--workload", "u"), ["uniform"])
+        self.assertEqual(self.complete("bench", "--against", "rocksdb-r"), ["rocksdb-row"])
+        self.assertEqual(self.complete("bench", "--budget", ""), [])
+        os.mkdir(self.path("place"))
+        self.assertEqual(self.complete("bench", "--scratch", "p"), ["place"])
 
     def test_simulations(self):
         for command, more in (("simulate", ["opt", "opt-bound"]), ("curve", ["opt"])):

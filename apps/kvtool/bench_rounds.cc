@@ -1,0 +1,149 @@
+#include "bench_rounds.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <barrier>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+namespace kvcache::kvtool {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::size_t kKeyBytes = 16;
+constexpr std::uint64_t kTimedOneIn = 8;
+
+double ThreadSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+double SecondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+}  // namespace
+
+Side::Side(std::string_view name, std::unique_ptr<System> system, const WorkloadInfo& workload,
+           std::uint64_t records, std::size_t value_bytes, unsigned threads)
+    : name_(name),
+      system_(std::move(system)),
+      ordered_(workload.ordered),
+      value_bytes_(value_bytes),
+      clients_(threads) {
+  for (unsigned i = 0; i < threads; ++i) {
+    clients_[i].workload =
+        workload.make(records, {.thread = i, .threads = threads}, std::uint64_t{i} + 1);
+  }
+}
+
+void Side::Prepare(Client& client, std::uint64_t operations) const {
+  client.prepared = {};
+  client.prepared.requests.reserve(operations);
+  client.prepared.keys.reserve(operations * kKeyBytes);
+  for (std::uint64_t i = 0; i < operations; ++i) {
+    client.prepared.requests.push_back(client.workload->Next());
+    client.prepared.keys += KeyOf(client.prepared.requests.back().record, ordered_);
+  }
+}
+
+Outcome<Round> Side::Run(std::uint64_t operations) {
+  ++rounds_;
+  for (Client& client : clients_) Prepare(client, operations / clients_.size());
+  Clock::time_point begin;
+  std::barrier together(static_cast<std::ptrdiff_t>(clients_.size()),
+                        [&begin]() noexcept { begin = Clock::now(); });
+  {
+    std::vector<std::jthread> threads;
+    for (Client& client : clients_) {
+      threads.emplace_back([&] {
+        together.arrive_and_wait();
+        RunClient(client);
+        client.round.seconds = SecondsSince(begin);
+      });
+    }
+  }
+  Round round;
+  for (const Client& client : clients_) {
+    if (!client.outcome) return std::unexpected(client.outcome.error());
+    round.operations += client.round.operations;
+    round.seconds = std::max(round.seconds, client.round.seconds);
+    round.cpu_seconds += client.round.cpu_seconds;
+    round.device_reads += client.round.device_reads;
+    round.reads += client.round.reads;
+    round.reads_at_once += client.round.reads_at_once;
+    round.latency += client.round.latency;
+  }
+  round.tier_hit_ratio = system_->TierHitRatio();
+  return round;
+}
+
+void Side::RunClient(Client& client) {
+  Round& round = client.round = {};
+  client.outcome = {};
+  const double cpu = ThreadSeconds();
+  const std::uint64_t device_reads = DeviceReads();
+  std::string value;
+  const std::string_view keys = client.prepared.keys;
+  for (const Request& request : client.prepared.requests) {
+    const std::string_view key = keys.substr(round.operations * kKeyBytes, kKeyBytes);
+    const bool timed = round.operations++ % kTimedOneIn == 0;
+    const auto begin = timed ? Clock::now() : Clock::time_point();
+    client.outcome = Do(request, key, rounds_, round, value);
+    if (!client.outcome) return;
+    if (timed) {
+      round.latency.Record(
+          static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - begin).count()));
+    }
+  }
+  round.device_reads = DeviceReads() - device_reads;
+  round.cpu_seconds = ThreadSeconds() - cpu;
+}
+
+Result<void> Side::Do(const Request& request, std::string_view key, std::uint64_t version,
+                      Round& round, std::string& value) {
+  using Kind = Request::Kind;
+  if (request.kind == Kind::kScan) return system_->Scan(key, request.pairs);
+  if (request.kind == Kind::kRead || request.kind == Kind::kReadModifyWrite) {
+    const std::uint64_t before = DeviceReads();
+    const auto found = system_->Get(key, value);
+    if (!found) return std::unexpected(found.error());
+    ++round.reads;
+    if (DeviceReads() == before) ++round.reads_at_once;
+    if (request.kind == Kind::kRead) return {};
+  }
+  MakeValue(request.record, version, request.bytes > 0 ? request.bytes : value_bytes_, value);
+  return system_->Put(key, value);
+}
+
+Summary Summarize(std::string_view name, const std::vector<Round>& rounds) {
+  Summary summary;
+  summary.name = name;
+  Round all;
+  std::vector<double> per_second;
+  for (const Round& round : rounds) {
+    per_second.push_back(static_cast<double>(round.operations) / round.seconds);
+    all.operations += round.operations;
+    all.cpu_seconds += round.cpu_seconds;
+    all.device_reads += round.device_reads;
+    all.reads += round.reads;
+    all.reads_at_once += round.reads_at_once;
+    summary.tier_hit_ratio += round.tier_hit_ratio / static_cast<double>(rounds.size());
+    summary.latency += round.latency;
+  }
+  const auto middle = per_second.begin() + static_cast<std::ptrdiff_t>(per_second.size() / 2);
+  std::ranges::nth_element(per_second, middle);
+  summary.operations_per_second = *middle;
+  const auto operations = static_cast<double>(all.operations);
+  summary.cpu_us = all.cpu_seconds * 1e6 / operations;
+  summary.device_reads = static_cast<double>(all.device_reads) / operations;
+  if (all.reads > 0) {
+    summary.hit_ratio = static_cast<double>(all.reads_at_once) / static_cast<double>(all.reads);
+  }
+  return summary;
+}
+
+}  // namespace kvcache::kvtool

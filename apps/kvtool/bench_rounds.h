@@ -1,0 +1,80 @@
+// Rounds of kvtool bench: the same requests to each side by turns, measured.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench_systems.h"
+#include "kvcache/stats.h"
+#include "outcome.h"
+#include "workload.h"
+
+namespace kvcache::kvtool {
+
+struct Round {
+  std::uint64_t operations = 0;
+  double seconds = 0;               // from the first operation to the last
+  double cpu_seconds = 0;           // of the threads that ask
+  std::uint64_t device_reads = 0;   // made by them
+  std::uint64_t reads = 0;          // requests for one key
+  std::uint64_t reads_at_once = 0;  // of these, answered without the device
+  double tier_hit_ratio = 0;
+  LatencyHistogram latency;  // of one operation in eight
+};
+
+// A system and the workload's threads, which go on where the round before ended.
+class Side {
+ public:
+  // Workload threads draw the same requests for every side.
+  Side(std::string_view name, std::unique_ptr<System> system, const WorkloadInfo& workload,
+       std::uint64_t records, std::size_t value_bytes, unsigned threads);
+
+  std::string_view name() const { return name_; }
+  // Runs so many operations, shared out among the threads.
+  Outcome<Round> Run(std::uint64_t operations);
+
+ private:
+  // The requests of a round are drawn before it begins.
+  struct Prepared {
+    std::vector<Request> requests;
+    std::string keys;  // one after the other
+  };
+  struct Client {
+    std::unique_ptr<Workload> workload;
+    Prepared prepared;
+    Round round;
+    Result<void> outcome;
+  };
+
+  void Prepare(Client& client, std::uint64_t operations) const;
+  void RunClient(Client& client);
+  Result<void> Do(const Request& request, std::string_view key, std::uint64_t version, Round& round,
+                  std::string& value);
+
+  std::string name_;
+  std::unique_ptr<System> system_;
+  bool ordered_;
+  std::size_t value_bytes_;
+  std::uint64_t rounds_ = 0;
+  std::vector<Client> clients_;
+};
+
+// Operations a second, and so on, over the rounds of a side.
+struct Summary {
+  std::string name;
+  double operations_per_second = 0;  // median of the rounds
+  double cpu_us = 0;                 // an operation, as are
+  double device_reads = 0;
+  double hit_ratio = 0;  // reads answered without the device
+  double tier_hit_ratio = 0;
+  LatencyHistogram latency;
+
+  double modelled_us(double read_us) const { return device_reads * read_us + cpu_us; }
+};
+
+Summary Summarize(std::string_view name, const std::vector<Round>& rounds);
+
+}  // namespace kvcache::kvtool

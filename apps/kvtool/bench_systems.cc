@@ -1,0 +1,228 @@
+#include "bench_systems.h"
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "kvcache/cache.h"
+
+namespace kvcache::kvtool {
+namespace {
+
+thread_local std::uint64_t device_reads = 0;
+
+class CountingFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
+ public:
+  using FSRandomAccessFileOwnerWrapper::FSRandomAccessFileOwnerWrapper;
+
+  rocksdb::IOStatus Read(std::uint64_t offset, std::size_t n, const rocksdb::IOOptions& options,
+                         rocksdb::Slice* result, char* scratch,
+                         rocksdb::IODebugContext* debug) const override {
+    ++device_reads;
+    return FSRandomAccessFileOwnerWrapper::Read(offset, n, options, result, scratch, debug);
+  }
+  rocksdb::IOStatus MultiRead(rocksdb::FSReadRequest* requests, std::size_t count,
+                              const rocksdb::IOOptions& options,
+                              rocksdb::IODebugContext* debug) override {
+    device_reads += count;
+    return FSRandomAccessFileOwnerWrapper::MultiRead(requests, count, options, debug);
+  }
+};
+
+class CountingFileSystem : public rocksdb::FileSystemWrapper {
+ public:
+  CountingFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "CountingFileSystem"; }
+
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& name,
+                                        const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* debug) override {
+    auto status = FileSystemWrapper::NewRandomAccessFile(name, options, file, debug);
+    if (status.ok()) *file = std::make_unique<CountingFile>(std::move(*file));
+    return status;
+  }
+};
+
+rocksdb::Env* CountingEnv() {
+  static const std::unique_ptr<rocksdb::Env> env =
+      rocksdb::NewCompositeEnv(std::make_shared<CountingFileSystem>());
+  return env.get();
+}
+
+Error ErrorOf(const rocksdb::Status& status) { return {ErrorCode::kIoError, status.ToString()}; }
+
+Result<void> ResultOf(const rocksdb::Status& status) {
+  if (status.ok()) return {};
+  return std::unexpected(ErrorOf(status));
+}
+
+rocksdb::Options OptionsWith(std::shared_ptr<rocksdb::Cache> block_cache, bool direct) {
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.no_block_cache = block_cache == nullptr;
+  table.block_cache = std::move(block_cache);
+  rocksdb::Options options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.compression = rocksdb::kNoCompression;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.env = CountingEnv();
+  options.use_direct_reads = direct;
+  options.use_direct_io_for_flush_and_compaction = direct;
+  return options;
+}
+
+std::uint64_t Part(std::uint64_t budget, double share) {
+  return static_cast<std::uint64_t>(std::llround(static_cast<double>(budget) * share));
+}
+
+class RocksDbSystem : public System {
+ public:
+  explicit RocksDbSystem(rocksdb::DB* db) : db_(db) {}
+
+  Result<bool> Get(std::string_view key, std::string& value) override {
+    const rocksdb::Status status =
+        db_->Get(rocksdb::ReadOptions(), rocksdb::Slice(key.data(), key.size()), &value);
+    if (status.IsNotFound()) return false;
+    if (!status.ok()) return std::unexpected(ErrorOf(status));
+    return true;
+  }
+  Result<void> Put(std::string_view key, std::string_view value) override {
+    return ResultOf(db_->Put(rocksdb::WriteOptions(), rocksdb::Slice(key.data(), key.size()),
+                             rocksdb::Slice(value.data(), value.size())));
+  }
+  Result<void> Scan(std::string_view from, std::size_t pairs) override {
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(rocksdb::ReadOptions()));
+    it->Seek(rocksdb::Slice(from.data(), from.size()));
+    for (std::size_t i = 0; i < pairs && it->Valid(); ++i) it->Next();
+    return ResultOf(it->status());
+  }
+
+ private:
+  const std::unique_ptr<rocksdb::DB> db_;
+};
+
+class KvcacheSystem : public System {
+ public:
+  explicit KvcacheSystem(std::unique_ptr<Cache> cache) : cache_(std::move(cache)) {}
+
+  Result<bool> Get(std::string_view key, std::string& value) override {
+    return cache_->Get(key, value);
+  }
+  Result<void> Put(std::string_view key, std::string_view value) override {
+    return cache_->Put(key, value);
+  }
+  Result<void> Scan(std::string_view from, std::size_t pairs) override {
+    ScanOptions options;
+    options.range.from = std::string(from);
+    options.limit = pairs;
+    return cache_->Scan(options, [](std::string_view, std::string_view) { return true; });
+  }
+  double TierHitRatio() override {
+    Stats now = cache_->GetStats();
+    const double ratio = (now - before_).hit_ratio();
+    before_ = std::move(now);
+    return ratio;
+  }
+
+ private:
+  const std::unique_ptr<Cache> cache_;
+  Stats before_;
+};
+
+Outcome<std::unique_ptr<System>> OpenKvcache(const std::string& path,
+                                             const SystemOptions& options) {
+  const std::uint64_t tier = Part(options.budget, options.tier_share);
+  const rocksdb::Options database =
+      OptionsWith(tier == options.budget ? nullptr : rocksdb::NewLRUCache(options.budget - tier),
+                  options.direct);
+  Options cache_options;
+  cache_options.path = path;
+  cache_options.rocksdb.rocksdb_options = &database;
+  cache_options.capacity = tier;
+  cache_options.policy = options.policy;
+  auto cache = Cache::Open(cache_options);
+  if (!cache) return std::unexpected(cache.error());
+  return std::make_unique<KvcacheSystem>(*std::move(cache));
+}
+
+Outcome<std::unique_ptr<System>> OpenRocksDbAlone(const std::string& path,
+                                                  const rocksdb::Options& options) {
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
+  if (!status.ok()) return Failed(fmt::format("database {}: {}", path, status.ToString()));
+  return std::make_unique<RocksDbSystem>(db);
+}
+
+std::shared_ptr<rocksdb::Cache> HyperClockCache(std::uint64_t bytes) {
+  constexpr std::size_t kBlockCharge = 4096 + 128;  // a block and what describes it
+  return rocksdb::HyperClockCacheOptions(bytes, kBlockCharge).MakeSharedCache();
+}
+
+}  // namespace
+
+const std::vector<std::string_view>& SystemNames() {
+  static const std::vector<std::string_view> names = {"kvcache", "rocksdb", "rocksdb-hyper",
+                                                      "rocksdb-row"};
+  return names;
+}
+
+Outcome<std::unique_ptr<System>> OpenSystem(std::string_view name, const std::string& path,
+                                            const SystemOptions& options) {
+  if (name == "kvcache") return OpenKvcache(path, options);
+  if (name == "rocksdb-hyper") {
+    return OpenRocksDbAlone(path, OptionsWith(HyperClockCache(options.budget), options.direct));
+  }
+  if (name == "rocksdb-row") {
+    const std::uint64_t rows = Part(options.budget, 0.9);
+    rocksdb::Options database =
+        OptionsWith(rocksdb::NewLRUCache(options.budget - rows), options.direct);
+    database.row_cache = rocksdb::NewLRUCache(rows);
+    return OpenRocksDbAlone(path, database);
+  }
+  return OpenRocksDbAlone(path, OptionsWith(rocksdb::NewLRUCache(options.budget), options.direct));
+}
+
+std::uint64_t DeviceReads() { return device_reads; }
+
+Outcome<void> MakeDatabase(const std::string& path,
+                           const std::function<bool(std::string& key, std::string& value)>& next) {
+  rocksdb::Options options = OptionsWith(nullptr, false);
+  options.create_if_missing = true;
+  options.error_if_exists = true;
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Status status = rocksdb::DB::Open(options, path, &opened);
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  rocksdb::WriteOptions unlogged;
+  unlogged.disableWAL = true;
+  std::string key;
+  std::string value;
+  while (status.ok() && next(key, value)) status = db->Put(unlogged, key, value);
+  if (status.ok()) status = db->Flush({});
+  if (status.ok()) status = db->CompactRange({}, nullptr, nullptr);
+  if (!status.ok()) return Failed(fmt::format("database {}: {}", path, status.ToString()));
+  return {};
+}
+
+Outcome<void> CopyDatabase(const std::string& from, const std::string& to) {
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Status status = rocksdb::DB::Open(OptionsWith(nullptr, false), from, &opened);
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  rocksdb::Checkpoint* made = nullptr;
+  if (status.ok()) status = rocksdb::Checkpoint::Create(db.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(to);
+  if (!status.ok()) return Failed(fmt::format("copy {} to {}: {}", from, to, status.ToString()));
+  return {};
+}
+
+}  // namespace kvcache::kvtool

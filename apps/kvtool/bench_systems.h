@@ -1,0 +1,57 @@
+// The sides of kvtool bench: ways to keep the hot part of a database in so much memory.
+//
+// All have the same RocksDB options: blocks of 4 KiB, not compressed, Bloom filters of 10 bits a
+// key, index and filters outside the budget, memtables of 64 MiB.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvcache/error.h"
+#include "outcome.h"
+
+namespace kvcache::kvtool {
+
+struct SystemOptions {
+  std::uint64_t budget = 0;  // bytes of cache, whatever of it is cached
+  bool direct = false;       // reads pass by the page cache
+  std::string policy;        // of kvcache
+  double tier_share = 0;     // of the budget, of kvcache; the rest is block cache
+};
+
+// Thread-safe.
+class System {
+ public:
+  virtual ~System() = default;
+  virtual Result<bool> Get(std::string_view key, std::string& value) = 0;
+  virtual Result<void> Put(std::string_view key, std::string_view value) = 0;
+  // Reads up to so many pairs from this key on.
+  virtual Result<void> Scan(std::string_view from, std::size_t pairs) = 0;
+  // Share of the reads that the tier has answered since the call before; 0 without a tier.
+  virtual double TierHitRatio() { return 0; }
+};
+
+// "kvcache", "rocksdb" (block cache, LRU), "rocksdb-hyper" (HyperClockCache), "rocksdb-row" (nine
+// tenths row cache).
+const std::vector<std::string_view>& SystemNames();
+
+// Over the database in `path`, of which it becomes the only user.
+Outcome<std::unique_ptr<System>> OpenSystem(std::string_view name, const std::string& path,
+                                            const SystemOptions& options);
+
+// Reads of table files that this thread has made so far in databases of OpenSystem.
+std::uint64_t DeviceReads();
+
+// Makes a database in `path`, compacted, of the pairs that `next` gives until it is false.
+Outcome<void> MakeDatabase(const std::string& path,
+                           const std::function<bool(std::string& key, std::string& value)>& next);
+
+// Makes `to` a copy of the database in `from`; files that never change are shared.
+Outcome<void> CopyDatabase(const std::string& from, const std::string& to);
+
+}  // namespace kvcache::kvtool

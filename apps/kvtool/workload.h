@@ -1,0 +1,62 @@
+// Workload: the requests of kvtool bench, drawn from the distributions that benchmarks publish.
+//
+// a to f: YCSB's core workloads (Cooper et al., SoCC 2010) by its parameter files. mixgraph: what
+// RocksDB's db_bench makes of Facebook's social graph (Cao et al., FAST 2020), with the parameters
+// that its authors publish. uniform, sequential and hotspot: reads alone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "outcome.h"
+
+namespace kvcache::kvtool {
+
+struct Request {
+  enum class Kind : std::uint8_t {
+    kRead,
+    kUpdate,
+    kInsert,
+    kScan,
+    kReadModifyWrite,
+  };
+  Kind kind = Kind::kRead;
+  std::uint64_t record = 0;  // number of the key; see KeyOf
+  std::uint32_t pairs = 0;   // of a scan
+  std::uint32_t bytes = 0;   // of a value that is written; 0: as the others
+};
+
+// Who draws: one of so many threads, which insert records of different numbers.
+struct Lane {
+  unsigned thread = 0;
+  unsigned threads = 1;
+};
+
+// An endless sequence, the same for the same seed. Not thread-safe: one for each thread.
+class Workload {
+ public:
+  virtual ~Workload() = default;
+  virtual Request Next() = 0;
+};
+
+struct WorkloadInfo {
+  std::string_view name;
+  std::string_view help;
+  bool ordered;  // keys are in the order of their numbers; else popularity is unrelated to order
+  std::unique_ptr<Workload> (*make)(std::uint64_t records, Lane lane, std::uint64_t seed);
+};
+
+const std::vector<WorkloadInfo>& Workloads();
+Outcome<const WorkloadInfo*> FindWorkload(std::string_view name);
+
+// The key of a record, of 16 bytes.
+std::string KeyOf(std::uint64_t record, bool ordered);
+
+// The value that record gets at its `version`th writing: of `bytes` bytes, half of them random.
+void MakeValue(std::uint64_t record, std::uint64_t version, std::size_t bytes, std::string& value);
+
+}  // namespace kvcache::kvtool

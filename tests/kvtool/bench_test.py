@@ -1,0 +1,110 @@
+"""bench: what it measures of every side, on databases of a few thousand pairs."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+
+import harness
+
+SYSTEMS = ["kvcache", "rocksdb", "rocksdb-hyper", "rocksdb-row"]
+WORKLOADS = ["a", "b", "c", "d", "e", "f", "uniform", "mixgraph", "sequential", "hotspot"]
+
+
+class Bench(harness.TestCase):
+    def bench(self, *arguments):
+        scratch = self.path("scratch")
+        os.makedirs(scratch, exist_ok=True)
+        result = self.json("bench", "--scratch", scratch, "--records", "3000", "--rounds", "2",
+                           *([] if "--ops" in arguments else ["--ops", "1000"]), *arguments)
+        self.assertEqual(os.listdir(scratch), [])
+        return result
+
+    def by_system(self, *arguments):
+        return {one["system"]: one for one in self.bench(*arguments)["results"]}
+
+    def test_every_workload_runs_on_every_side(self):
+        for workload in WORKLOADS:
+            with self.subTest(workload):
+                result = self.bench("--workload", workload, "--threads", "2")
+                self.assertEqual(result["workload"], workload)
+                self.assertEqual([one["system"] for one in result["results"]], SYSTEMS)
+                for one in result["results"]:
+                    self.assertGreater(one["ops_per_second"], 0)
+                    self.assertGreater(one["cpu_us_per_op"], 0)
+                    self.assertLessEqual(one["p50_us"], one["p99_9_us"])
+
+    def test_what_fits_is_not_read_again(self):
+        result = self.bench("--workload", "sequential", "--ops", "3000", "--budget", "64MiB",
+                            "--against", "rocksdb")
+        self.assertEqual((result["records"], result["value_size"]), (3000, 100))
+        self.assertEqual(result["budget"], 64 << 20)
+        for one in result["results"]:
+            self.assertEqual((one["device_reads"], one["hit_ratio"]), (0, 1))
+        self.assertEqual(result["results"][0]["tier_hit_ratio"], 1)
+
+    def test_what_does_not_fit_is_read(self):
+        sides = self.by_system("--workload", "uniform", "--budget", "10%")
+        for system, one in sides.items():
+            self.assertGreater(one["device_reads"], 0.3, system)
+            # An operation is one read at most, and all that is read without is a hit.
+            self.assertAlmostEqual(one["hit_ratio"] + one["device_reads"], 1)
+            self.assertAlmostEqual(one["modelled_us_per_op"],
+                                   75 * one["device_reads"] + one["cpu_us_per_op"])
+
+    def test_a_tier_without_block_cache_and_the_other_way_round(self):
+        tier = self.by_system("--budget", "10%", "--tier-share", "1")["kvcache"]
+        self.assertAlmostEqual(tier["tier_hit_ratio"], tier["hit_ratio"])
+        blocks = self.by_system("--budget", "10%", "--tier-share", "0")
+        self.assertEqual(blocks["kvcache"]["tier_hit_ratio"], 0)
+        self.assertAlmostEqual(blocks["kvcache"]["device_reads"],
+                               blocks["rocksdb"]["device_reads"], delta=0.02)
+
+    def test_the_modelled_time_takes_a_reads_cost(self):
+        result = self.bench("--workload", "uniform", "--read-us", "1000", "--against", "rocksdb")
+        self.assertEqual(result["read_us"], 1000)
+        for one in result["results"]:
+            self.assertGreater(one["modelled_us_per_op"], 1000 * one["device_reads"])
+
+    def test_for_people(self):
+        scratch = self.path("")
+        out = self.output("bench", "--scratch", scratch, "--records", "3000", "--ops", "1000",
+                          "--rounds", "1", "--against", "rocksdb-row").decode()
+        self.assertRegex(out, r"\Aworkload c: YCSB: reads, zipfian; 3,000 records of 16 B and "
+                              r"100 B, budget 10% \(\d+\.\d KiB\)\n")
+        self.assertRegex(out, r"\nkvcache +[\d,]+ .* 1\.00x\nrocksdb-row +[\d,]+ ")
+
+    def test_an_interrupt_leaves_nothing_behind(self):
+        for made in ("*/database/*.log", "*/kvcache/CURRENT"):  # while loading; while asking
+            scratch = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
+            with subprocess.Popen([harness.KVTOOL, "bench", "--scratch", scratch,
+                                   "--rounds", "1000"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  env=self.environment) as process:
+                while not list(scratch.glob(made)) and process.poll() is None:
+                    time.sleep(0.01)
+                process.send_signal(signal.SIGINT)
+                out, error = process.communicate(timeout=harness.PATIENCE_SECONDS)
+            self.assertEqual((process.returncode, out), (3, b""))
+            self.assertIn(b"interrupted", error)
+            self.assertEqual(os.listdir(scratch), [])
+
+    def test_wrong_calls(self):
+        self.check_wrong_calls(["bench", "--records", "10"], [
+            (["--workload", "g"], ["--workload g", "mixgraph"]),
+            (["--budget", "100"], ["--budget 100", "64MiB"]),
+            (["--budget", "1%,2%"], ["--budget 1%,2%"]),
+            (["--against", "memcached"], ["--against memcached", "rocksdb-row"]),
+            (["--records", "0"], ["--records"]),
+            (["--tier-share", "1.5"], ["--tier-share"]),
+            (["--ops", "0"], ["--ops"]),
+        ])
+        self.assertIn("--scratch", self.failure(3, "bench", "--scratch", self.path("nowhere")))
+        self.assertIn("nonsense", self.failure(2, "--policy", "nonsense", "bench", "--records",
+                                               "10", "--scratch", self.path("")))
+
+
+if __name__ == "__main__":
+    harness.main()
