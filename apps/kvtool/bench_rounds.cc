@@ -1,10 +1,9 @@
 #include "bench_rounds.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <barrier>
 #include <chrono>
+#include <ctime>
 #include <thread>
 #include <utility>
 

@@ -54,9 +54,9 @@ class CountingFileSystem : public rocksdb::FileSystemWrapper {
 };
 
 rocksdb::Env* CountingEnv() {
-  static const std::unique_ptr<rocksdb::Env> env =
+  static const std::unique_ptr<rocksdb::Env> kEnv =
       rocksdb::NewCompositeEnv(std::make_shared<CountingFileSystem>());
-  return env.get();
+  return kEnv.get();
 }
 
 Error ErrorOf(const rocksdb::Status& status) { return {ErrorCode::kIoError, status.ToString()}; }
@@ -171,9 +171,9 @@ std::shared_ptr<rocksdb::Cache> HyperClockCache(std::uint64_t bytes) {
 }  // namespace
 
 const std::vector<std::string_view>& SystemNames() {
-  static const std::vector<std::string_view> names = {"kvcache", "rocksdb", "rocksdb-hyper",
-                                                      "rocksdb-row"};
-  return names;
+  static const std::vector<std::string_view> kNames = {"kvcache", "rocksdb", "rocksdb-hyper",
+                                                       "rocksdb-row"};
+  return kNames;
 }
 
 Outcome<std::unique_ptr<System>> OpenSystem(std::string_view name, const std::string& path,

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <random>
 #include <ranges>
 #include <utility>
 
@@ -55,22 +56,32 @@ class Zipf {
 
 // --- YCSB ---
 
-struct Mix4 {
-  double read, update, insert, scan;  // the rest reads, modifies and writes
+// Shares of the operations; the rest reads, modifies and writes.
+struct Shares {
+  double read, update, insert, scan;
 };
 
 // Popular records have low numbers, or with `latest` high ones.
 class Ycsb : public Workload {
  public:
-  Ycsb(std::uint64_t records, Lane lane, std::uint64_t seed, Mix4 mix, bool latest)
-      : records_(records), lane_(lane), random_(seed), zipf_(records), mix_(mix), latest_(latest) {}
+  Ycsb(std::uint64_t records, Lane lane, std::uint64_t seed, const Shares& shares, bool latest)
+      : records_(records),
+        lane_(lane),
+        random_(seed),
+        zipf_(records),
+        shares_(shares),
+        latest_(latest) {}
 
   Request Next() override {
-    double dice = Fraction(random_);
-    if ((dice -= mix_.read) < 0) return {.kind = Request::Kind::kRead, .record = Popular()};
-    if ((dice -= mix_.update) < 0) return {.kind = Request::Kind::kUpdate, .record = Popular()};
-    if ((dice -= mix_.insert) < 0) return {.kind = Request::Kind::kInsert, .record = Insert()};
-    if ((dice -= mix_.scan) < 0) {
+    const double dice = Fraction(random_);
+    if (dice < shares_.read) return {.kind = Request::Kind::kRead, .record = Popular()};
+    if (dice < shares_.read + shares_.update) {
+      return {.kind = Request::Kind::kUpdate, .record = Popular()};
+    }
+    if (dice < shares_.read + shares_.update + shares_.insert) {
+      return {.kind = Request::Kind::kInsert, .record = Insert()};
+    }
+    if (dice < shares_.read + shares_.update + shares_.insert + shares_.scan) {
       return {.kind = Request::Kind::kScan,
               .record = Popular(),
               .pairs = static_cast<std::uint32_t>(1 + Below(random_, kLongestScan))};
@@ -91,14 +102,15 @@ class Ycsb : public Workload {
   const Lane lane_;
   Random random_;
   const Zipf zipf_;
-  const Mix4 mix_;
+  const Shares shares_;
   const bool latest_;
   std::uint64_t inserted_ = 0;
 };
 
-template <double read, double update, double insert, double scan, bool latest = false>
-std::unique_ptr<Workload> MakeYcsb(std::uint64_t records, Lane lane, std::uint64_t seed) {
-  return std::make_unique<Ycsb>(records, lane, seed, Mix4{read, update, insert, scan}, latest);
+MakeWorkload MakeYcsb(const Shares& shares, bool latest = false) {
+  return [shares, latest](std::uint64_t records, Lane lane, std::uint64_t seed) {
+    return std::make_unique<Ycsb>(records, lane, seed, shares, latest);
+  };
 }
 
 // --- mixgraph ---
@@ -209,22 +221,22 @@ std::unique_ptr<Workload> Make(std::uint64_t records, Lane lane, std::uint64_t s
 }  // namespace
 
 const std::vector<WorkloadInfo>& Workloads() {
-  static const std::vector<WorkloadInfo> workloads = {
-      {"a", "YCSB: half reads, half updates, zipfian", false, MakeYcsb<0.5, 0.5, 0.0, 0.0>},
-      {"b", "YCSB: 95 % reads, 5 % updates, zipfian", false, MakeYcsb<0.95, 0.05, 0.0, 0.0>},
-      {"c", "YCSB: reads, zipfian", false, MakeYcsb<1.0, 0.0, 0.0, 0.0>},
+  static const std::vector<WorkloadInfo> kWorkloads = {
+      {"a", "YCSB: half reads, half updates, zipfian", false, MakeYcsb({0.5, 0.5, 0.0, 0.0})},
+      {"b", "YCSB: 95 % reads, 5 % updates, zipfian", false, MakeYcsb({0.95, 0.05, 0.0, 0.0})},
+      {"c", "YCSB: reads, zipfian", false, MakeYcsb({1.0, 0.0, 0.0, 0.0})},
       {"d", "YCSB: 95 % reads of what is new, 5 % insertions", false,
-       MakeYcsb<0.95, 0.0, 0.05, 0.0, true>},
+       MakeYcsb({0.95, 0.0, 0.05, 0.0}, true)},
       {"e", "YCSB: 95 % scans of 1 to 100 pairs, 5 % insertions", false,
-       MakeYcsb<0.0, 0.0, 0.05, 0.95>},
+       MakeYcsb({0.0, 0.0, 0.05, 0.95})},
       {"f", "YCSB: half reads, half read, modify and write, zipfian", false,
-       MakeYcsb<0.5, 0.0, 0.0, 0.0>},
+       MakeYcsb({0.5, 0.0, 0.0, 0.0})},
       {"uniform", "reads, every key as likely", false, Make<Uniform>},
       {"mixgraph", "a social graph: 85 % reads, 14 % updates, 1 % scans", true, Make<Mixgraph>},
       {"sequential", "reads of one key after the other", true, Make<Sequential>},
       {"hotspot", "90 % reads of 1 % of the keys, which change", false, Make<Hotspot>},
   };
-  return workloads;
+  return kWorkloads;
 }
 
 Outcome<const WorkloadInfo*> FindWorkload(std::string_view name) {

@@ -5,9 +5,10 @@
 // that its authors publish. uniform, sequential and hotspot: reads alone.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,11 +44,14 @@ class Workload {
   virtual Request Next() = 0;
 };
 
+using MakeWorkload =
+    std::function<std::unique_ptr<Workload>(std::uint64_t records, Lane lane, std::uint64_t seed)>;
+
 struct WorkloadInfo {
   std::string_view name;
   std::string_view help;
   bool ordered;  // keys are in the order of their numbers; else popularity is unrelated to order
-  std::unique_ptr<Workload> (*make)(std::uint64_t records, Lane lane, std::uint64_t seed);
+  MakeWorkload make;
 };
 
 const std::vector<WorkloadInfo>& Workloads();

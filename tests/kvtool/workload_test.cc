@@ -1,5 +1,5 @@
 // The requests of kvtool bench have the shares and popularities that their benchmarks publish.
-#include "workload.h"
+#include "kvtool/workload.h"
 
 #include <doctest/doctest.h>
 
