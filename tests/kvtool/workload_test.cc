@@ -179,7 +179,7 @@ TEST_CASE("keys have 16 bytes, and are ordered where the workload says so") {
 TEST_CASE("values have their size, and no two are equal") {
   std::string one;
   std::string other;
-  for (const std::size_t bytes : {0, 1, 15, 16, 100, 4096}) {
+  for (const std::size_t bytes : {0U, 1U, 15U, 16U, 100U, 4096U}) {
     MakeValue(1, 0, bytes, one);
     CHECK(one.size() == bytes);
   }
