@@ -88,7 +88,7 @@ class Bench(harness.TestCase):
         for made in ("*/database/*.log", "*/kvcache/CURRENT"):  # while loading; while asking
             scratch = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
             with subprocess.Popen([harness.KVTOOL, "bench", "--scratch", scratch,
-                                   "--rounds", "1000"],
+                                   "--records", "200000", "--rounds", "1000"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                   env=self.environment) as process:
                 while not list(scratch.glob(made)) and process.poll() is None:
