@@ -22,6 +22,7 @@
 #include "kvcache/size.h"
 #include "progress.h"
 #include "simulation_flags.h"
+#include "spool.h"
 #include "workload.h"
 
 namespace kvcache::kvtool {
@@ -44,11 +45,8 @@ struct BenchArguments {
   std::string scratch;
 };
 
-constexpr std::size_t kKeyBytes = 16;
-
 struct Bench {
   const WorkloadInfo* workload = nullptr;
-  std::uint64_t data_bytes = 0;
   std::uint64_t budget = 0;
   std::vector<std::string> systems;
 };
@@ -83,8 +81,8 @@ Outcome<Bench> Check(const BenchArguments& arguments) {
   const auto workload = FindWorkload(arguments.workload);
   if (!workload) return std::unexpected(workload.error());
   bench.workload = *workload;
-  bench.data_bytes = arguments.records * (kKeyBytes + arguments.value_bytes);
-  const auto budget = ParseBudget(arguments.budget, bench.data_bytes);
+  const auto budget =
+      ParseBudget(arguments.budget, arguments.records * (kKeyBytes + arguments.value_bytes));
   if (!budget) return std::unexpected(budget.error());
   bench.budget = *budget;
   const auto systems = ChooseSystems(arguments.against);
@@ -97,8 +95,7 @@ Outcome<Bench> Check(const BenchArguments& arguments) {
 class Scratch {
  public:
   static Outcome<Scratch> Make(const std::string& parent) {
-    std::string path =
-        (parent.empty() ? fs::temp_directory_path() : fs::path(parent)) / "kvtool-bench-XXXXXX";
+    std::string path = (parent.empty() ? TemporaryDirectory() : parent) + "/kvtool-bench-XXXXXX";
     if (mkdtemp(path.data()) == nullptr) {
       return Failed(fmt::format("{}: cannot make a directory there ({}); say where with --scratch",
                                 path, std::generic_category().message(errno)));
@@ -351,7 +348,7 @@ void AddBench(CLI::App& app, Action& action) {
       ->capture_default_str();
   command
       ->add_option("--tier-share", arguments->tier_share,
-                   "Share of it for kvcache's tier; the rest is block cache")
+                   "Share of the budget for the tier; the rest is block cache")
       ->type_name("X")
       ->check(CLI::Range(0.0, 1.0).description(""))
       ->capture_default_str();

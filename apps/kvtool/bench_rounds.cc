@@ -11,7 +11,6 @@ namespace kvcache::kvtool {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::size_t kKeyBytes = 16;
 constexpr std::uint64_t kTimedOneIn = 8;
 
 double ThreadSeconds() {
@@ -25,6 +24,15 @@ double SecondsSince(Clock::time_point begin) {
 }
 
 }  // namespace
+
+void Round::Add(const Round& other) {
+  operations += other.operations;
+  cpu_seconds += other.cpu_seconds;
+  device_reads += other.device_reads;
+  reads += other.reads;
+  reads_at_once += other.reads_at_once;
+  latency += other.latency;
+}
 
 Side::Side(std::string_view name, std::unique_ptr<System> system, const WorkloadInfo& workload,
            std::uint64_t records, std::size_t value_bytes, unsigned threads)
@@ -68,13 +76,8 @@ Outcome<Round> Side::Run(std::uint64_t operations) {
   Round round;
   for (const Client& client : clients_) {
     if (!client.outcome) return std::unexpected(client.outcome.error());
-    round.operations += client.round.operations;
+    round.Add(client.round);
     round.seconds = std::max(round.seconds, client.round.seconds);
-    round.cpu_seconds += client.round.cpu_seconds;
-    round.device_reads += client.round.device_reads;
-    round.reads += client.round.reads;
-    round.reads_at_once += client.round.reads_at_once;
-    round.latency += client.round.latency;
   }
   round.tier_hit_ratio = system_->TierHitRatio();
   return round;
@@ -125,18 +128,14 @@ Summary Summarize(std::string_view name, const std::vector<Round>& rounds) {
   std::vector<double> per_second;
   for (const Round& round : rounds) {
     per_second.push_back(static_cast<double>(round.operations) / round.seconds);
-    all.operations += round.operations;
-    all.cpu_seconds += round.cpu_seconds;
-    all.device_reads += round.device_reads;
-    all.reads += round.reads;
-    all.reads_at_once += round.reads_at_once;
+    all.Add(round);
     summary.tier_hit_ratio += round.tier_hit_ratio / static_cast<double>(rounds.size());
-    summary.latency += round.latency;
   }
   const auto middle = per_second.begin() + static_cast<std::ptrdiff_t>(per_second.size() / 2);
   std::ranges::nth_element(per_second, middle);
   summary.operations_per_second = *middle;
   const auto operations = static_cast<double>(all.operations);
+  summary.latency = all.latency;
   summary.cpu_us = all.cpu_seconds * 1e6 / operations;
   summary.device_reads = static_cast<double>(all.device_reads) / operations;
   if (all.reads > 0) {

@@ -23,6 +23,9 @@ struct Round {
   std::uint64_t reads_at_once = 0;  // of these, answered without the device
   double tier_hit_ratio = 0;
   LatencyHistogram latency;  // of one operation in eight
+
+  // What can be counted together: all but `seconds` and `tier_hit_ratio`.
+  void Add(const Round& other);
 };
 
 // A system and the workload's threads, which go on where the round before ended.

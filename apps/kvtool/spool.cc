@@ -30,13 +30,17 @@ bool WriteFully(int descriptor, const char* bytes, std::size_t size) {
 
 }  // namespace
 
+std::string TemporaryDirectory() {
+  const char* directory = std::getenv("TMPDIR");
+  return directory == nullptr ? "/tmp" : directory;
+}
+
 Spool::~Spool() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
 Outcome<void> Spool::CopyStandardInput() {
-  const char* directory = std::getenv("TMPDIR");
-  std::string name = std::string(directory == nullptr ? "/tmp" : directory) + "/kvtool-XXXXXX";
+  std::string name = TemporaryDirectory() + "/kvtool-XXXXXX";
   descriptor_ = mkstemp(name.data());
   if (descriptor_ < 0) return CannotKeep();
   unlink(name.c_str());

@@ -7,6 +7,9 @@
 
 namespace kvcache::kvtool {
 
+// $TMPDIR, or /tmp.
+std::string TemporaryDirectory();
+
 class Spool {
  public:
   Spool() = default;
@@ -14,7 +17,7 @@ class Spool {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  // Into a file in $TMPDIR, or /tmp, that has no name: it is gone when the process is.
+  // Into a file in TemporaryDirectory() that has no name: it is gone when the process is.
   Outcome<void> CopyStandardInput();
 
   // By which the copy can be opened as often as needed.

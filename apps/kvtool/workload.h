@@ -57,7 +57,9 @@ struct WorkloadInfo {
 const std::vector<WorkloadInfo>& Workloads();
 Outcome<const WorkloadInfo*> FindWorkload(std::string_view name);
 
-// The key of a record, of 16 bytes.
+inline constexpr std::size_t kKeyBytes = 16;
+
+// The key of a record, of kKeyBytes.
 std::string KeyOf(std::uint64_t record, bool ordered);
 
 // The value that record gets at its `version`th writing: of `bytes` bytes, half of them random.

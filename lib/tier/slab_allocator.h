@@ -4,7 +4,8 @@
 // of 16 bytes up to 1 KiB, then sizes that divide a slab evenly. (While memory is scarce slabs of
 // small blocks are only 16 or 32 KiB long, so that a partly filled one in each class does not
 // matter.) Larger blocks are page runs of their own, whose pages go back to the system when they
-// are freed. A slab without blocks in use gives its pages back too, so used() is what is resident.
+// are freed. A slab without blocks in use gives its pages back too, so used() is what is resident,
+// but for a huge page's part (where memory is plenty) that slabs are still to be cut from.
 //
 // Slabs of a class that has become sparse are emptied by moving their entries: TakeSparseSlab
 // withdraws one from use, the caller moves what is in it and frees the old blocks.

@@ -110,6 +110,8 @@ class Bench(harness.TestCase):
             (["--ops", "0"], ["--ops"]),
         ])
         self.assertIn("--scratch", self.failure(3, "bench", "--scratch", self.path("nowhere")))
+        self.environment["TMPDIR"] = self.path("nowhere")
+        self.assertIn("--scratch", self.failure(3, "bench", "--records", "10"))
         self.assertIn("nonsense", self.failure(2, "--policy", "nonsense", "bench", "--records",
                                                "10", "--scratch", self.path("")))
 
