@@ -49,6 +49,7 @@ class TestCase(unittest.TestCase):
         self.directory = tempfile.mkdtemp(prefix="kvtool-test-")
         self.addCleanup(shutil.rmtree, self.directory)
         self.db = self.path("db")
+        self.program = KVTOOL
         self.environment = dict(os.environ, HOME=self.directory, TERM="xterm", LC_ALL="C.UTF-8")
         self.environment.pop("XDG_STATE_HOME", None)
 
@@ -67,7 +68,7 @@ class TestCase(unittest.TestCase):
     def run_bare(self, *arguments, stdin=b"", **options):
         """Runs kvtool with exactly these arguments."""
         return subprocess.run(
-            [KVTOOL, *arguments], input=stdin, capture_output=True, env=self.environment,
+            [self.program, *arguments], input=stdin, capture_output=True, env=self.environment,
             cwd=self.directory, timeout=PATIENCE_SECONDS, check=False, **options)
 
     def run_status(self, status, *arguments, stdin=b"", **options):
