@@ -172,6 +172,47 @@ TEST_CASE("JSON of a policy whose name is not UTF-8") {
   CHECK(json.at("capacity_unit") == "entries");
 }
 
+TEST_CASE("a split of a memory budget, in all texts") {
+  Stats stats = Sample();
+  CHECK(Json::parse(stats.ToJson()).at("split").is_null());
+  CHECK(stats.ToText().find("budget") == std::string::npos);
+  CHECK(stats.ToPrometheus().find("kvcache_split") == std::string::npos);
+  stats.split = {.budget_bytes = 4096,
+                 .fixed = false,
+                 .tier_bytes = 1024,
+                 .block_cache_bytes = 3072,
+                 .block_cache_used_bytes = 2048,
+                 .block_misses = 11,
+                 .moves_to_tier = 2,
+                 .moves_to_blocks = 3,
+                 .tier_saving_nanoseconds = 5'000'000'000,
+                 .block_saving_nanoseconds = 7'000'000,
+                 .key_nanoseconds = 4000,
+                 .block_nanoseconds = 90'000};
+  const Json json = Json::parse(stats.ToJson()).at("split");
+  CHECK(json.at("fixed") == false);
+  CHECK(json.at("budget_bytes") == 4096);
+  CHECK(json.at("tier_bytes") == 1024);
+  CHECK(json.at("block_saving_nanoseconds") == 7'000'000);
+  const std::string text = stats.ToText();
+  CHECK(text.find("\nmemory budget  4.0 KiB: tier 1.0 KiB, block cache 3.0 KiB (2.0 KiB used)\n") !=
+        std::string::npos);
+  CHECK(text.find("\nsplit moves    2 to the tier, 3 to the block cache\n") != std::string::npos);
+  CHECK(text.find("the tier 5.0 s, the block cache 7.0 ms; a read takes 4.0 us and 90.0 us for") !=
+        std::string::npos);
+  const auto samples = Samples(stats.ToPrometheus());
+  CHECK(samples.at("kvcache_split_budget_bytes") == 4096);
+  CHECK(samples.at("kvcache_split_moves_to_blocks_total") == 3);
+  CHECK(samples.at("kvcache_split_tier_saving_seconds_total") == 5);
+  Stats later = stats;
+  later.split.moves_to_tier = 10;
+  later.split.tier_bytes = 2048;
+  CHECK((later - stats).split.moves_to_tier == 8);
+  CHECK((later - stats).split.tier_bytes == 2048);
+  stats.split.fixed = true;
+  CHECK(stats.ToText().find("split moves") == std::string::npos);
+}
+
 TEST_CASE("a recording, in all texts") {
   Stats stats = Sample();
   CHECK(Json::parse(stats.ToJson()).at("recording").is_null());

@@ -11,9 +11,10 @@
 namespace kvcache {
 namespace {
 
-ShardStats Subtract(const ShardStats& later, const ShardStats& earlier) {
-  ShardStats window = later;
-  for (const StatsField& field : kStatsFields) {
+template <class Figures>
+Figures Subtract(const Figures& later, const Figures& earlier, const auto& fields) {
+  Figures window = later;
+  for (const auto& field : fields) {
     if (field.kind == FieldKind::kCounter) window.*field.member -= earlier.*field.member;
   }
   return window;
@@ -66,11 +67,12 @@ double Stats::hit_ratio() const {
 
 Stats operator-(const Stats& later, const Stats& earlier) {
   Stats window = later;
-  window.total = Subtract(later.total, earlier.total);
+  window.total = Subtract(later.total, earlier.total, kStatsFields);
   const std::size_t shards = std::min(later.shards.size(), earlier.shards.size());
   for (std::size_t i = 0; i < shards; ++i) {
-    window.shards[i] = Subtract(later.shards[i], earlier.shards[i]);
+    window.shards[i] = Subtract(later.shards[i], earlier.shards[i], kStatsFields);
   }
+  window.split = Subtract(later.split, earlier.split, kSplitFields);
   window.load_latency -= earlier.load_latency;
   window.write_latency -= earlier.write_latency;
   return window;

@@ -1,5 +1,5 @@
-// The one table of a shard's figures: summing, subtracting, text, JSON and Prometheus text all read
-// it, so a new figure is a member of ShardStats and a row here.
+// The tables of figures: summing, subtracting, text, JSON and Prometheus text all read them, so a
+// new figure is a member of ShardStats or SplitStats and a row here.
 #pragma once
 
 #include <array>
@@ -19,13 +19,16 @@ enum class FieldKind : std::uint8_t {
 
 enum class FieldUnit : std::uint8_t { kCount, kBytes, kNanoseconds };
 
-struct StatsField {
+template <class Figures>
+struct FieldOf {
   std::string_view name;  // the member's; in text with spaces, in Prometheus with its suffixes
   std::string_view help;  // one line
   FieldKind kind;
   FieldUnit unit;
-  std::uint64_t ShardStats::* member;
+  std::uint64_t Figures::* member;
 };
+using StatsField = FieldOf<ShardStats>;
+using SplitField = FieldOf<SplitStats>;
 
 inline constexpr auto kStatsFields = [] {
   using enum FieldKind;
@@ -62,6 +65,35 @@ inline constexpr auto kStatsFields = [] {
 }();
 static_assert(sizeof(ShardStats) == kStatsFields.size() * sizeof(std::uint64_t),
               "every member of ShardStats has one row");
+
+inline constexpr auto kSplitFields = [] {
+  using enum FieldKind;
+  using enum FieldUnit;
+  using S = SplitStats;
+  return std::to_array<SplitField>({
+      {"budget_bytes", "Memory for the tier and the block cache together.", kGauge, kBytes,
+       &S::budget_bytes},
+      {"tier_bytes", "What of it the tier may use.", kGauge, kBytes, &S::tier_bytes},
+      {"block_cache_bytes", "What of it the block cache may use.", kGauge, kBytes,
+       &S::block_cache_bytes},
+      {"block_cache_used_bytes", "What of it the block cache does use.", kGauge, kBytes,
+       &S::block_cache_used_bytes},
+      {"block_misses", "Blocks that the block cache did not have.", kCounter, kCount,
+       &S::block_misses},
+      {"moves_to_tier", "Decisions to move memory to the tier.", kCounter, kCount,
+       &S::moves_to_tier},
+      {"moves_to_blocks", "Decisions to move memory to the block cache.", kCounter, kCount,
+       &S::moves_to_blocks},
+      {"tier_saving_nanoseconds", "Time that a larger tier would have saved.", kCounter,
+       kNanoseconds, &S::tier_saving_nanoseconds},
+      {"block_saving_nanoseconds", "Time that a larger block cache would have saved.", kCounter,
+       kNanoseconds, &S::block_saving_nanoseconds},
+      {"key_nanoseconds", "A read of a key whose blocks are cached.", kGauge, kNanoseconds,
+       &S::key_nanoseconds},
+      {"block_nanoseconds", "A read of a block that is not cached.", kGauge, kNanoseconds,
+       &S::block_nanoseconds},
+  });
+}();
 
 // Of all shards together.
 ShardStats SumShards(std::span<const ShardStats> shards);

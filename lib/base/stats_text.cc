@@ -30,7 +30,7 @@ constexpr std::array<Quantile, 4> kQuantiles = {
     {{0.5, "p50", "p50"}, {0.9, "p90", "p90"}, {0.99, "p99", "p99"}, {0.999, "p99.9", "p99_9"}}};
 
 // The name of a field without its unit: "load" for "load_nanoseconds".
-std::string_view Stem(const StatsField& field) {
+std::string_view Stem(const auto& field) {
   constexpr std::string_view kSuffix = "_nanoseconds";
   std::string_view stem = field.name;
   if (field.unit == FieldUnit::kNanoseconds) stem.remove_suffix(kSuffix.size());
@@ -81,12 +81,30 @@ std::string FormatRecording(const RecordingStats& recording) {
   return (recording.error.empty() ? "ended: " : "failed: ") + so_far;
 }
 
+void AppendSplit(std::string& text, const SplitStats& split) {
+  AppendLine(text, "memory budget",
+             fmt::format("{}: tier {}, block cache {} ({} used)", FormatSize(split.budget_bytes),
+                         FormatSize(split.tier_bytes), FormatSize(split.block_cache_bytes),
+                         FormatSize(split.block_cache_used_bytes)));
+  if (split.fixed) return;
+  AppendLine(text, "split moves",
+             fmt::format("{} to the tier, {} to the block cache", split.moves_to_tier,
+                         split.moves_to_blocks));
+  AppendLine(
+      text, "split reasons",
+      fmt::format("a 16th more would have saved the tier {}, the block cache {}; a read "
+                  "takes {} and {} for each block that is not cached",
+                  FormatDuration(split.tier_saving_nanoseconds),
+                  FormatDuration(split.block_saving_nanoseconds),
+                  FormatDuration(split.key_nanoseconds), FormatDuration(split.block_nanoseconds)));
+}
+
 // --- JSON ---
 
 using Json = nlohmann::ordered_json;
 
-void AddFields(Json& object, const ShardStats& stats) {
-  for (const StatsField& field : kStatsFields) object[field.name] = stats.*field.member;
+void AddFields(Json& object, const auto& fields, const auto& figures) {
+  for (const auto& field : fields) object[field.name] = figures.*field.member;
 }
 
 void AddLatency(Json& object, std::string_view what, const LatencyHistogram& histogram) {
@@ -104,6 +122,13 @@ Json ToJson(const RecordingStats& recording) {
           {"requests", recording.requests},
           {"bytes", recording.bytes},
           {"error", recording.error.empty() ? Json() : Json(recording.error)}};
+}
+
+Json ToJson(const SplitStats& split) {
+  if (split.budget_bytes == 0) return nullptr;
+  Json object{{"fixed", split.fixed}};
+  AddFields(object, kSplitFields, split);
+  return object;
 }
 
 // --- Prometheus ---
@@ -133,10 +158,12 @@ void AppendGauge(std::string& text, std::string_view name, std::string_view help
 }
 
 // A sample's labels, braces included, and its value's source.
-using Sample = std::pair<std::string, const ShardStats*>;
+template <class Figures>
+using Sample = std::pair<std::string, const Figures*>;
 
-void AppendField(std::string& text, std::string_view prefix, const StatsField& field,
-                 const std::vector<Sample>& samples) {
+template <class Figures>
+void AppendField(std::string& text, std::string_view prefix, const FieldOf<Figures>& field,
+                 const std::vector<Sample<Figures>>& samples) {
   const bool counter = field.kind == FieldKind::kCounter;
   const bool seconds = field.unit == FieldUnit::kNanoseconds;
   const std::string name = fmt::format("{}_{}{}{}", prefix, Stem(field), seconds ? "_seconds" : "",
@@ -195,6 +222,7 @@ std::string Stats::ToText() const {
   AppendLine(text, "load latency", FormatLatency(load_latency));
   AppendLine(text, "write latency", FormatLatency(write_latency));
   if (!recording.path.empty()) AppendLine(text, "recording", FormatRecording(recording));
+  if (split.budget_bytes != 0) AppendSplit(text, split);
   return text;
 }
 
@@ -206,12 +234,14 @@ std::string Stats::ToJson() const {
   object["memory_bytes"] = memory_bytes;
   object["pinned_bytes"] = pinned_bytes;
   object["hit_ratio"] = hit_ratio();
-  AddFields(object, total);
+  AddFields(object, kStatsFields, total);
   AddLatency(object, "load", load_latency);
   AddLatency(object, "write", write_latency);
   object["recording"] = kvcache::ToJson(recording);
+  object["split"] = kvcache::ToJson(split);
   Json& parts = object["shards"] = Json::array();
-  for (const ShardStats& shard : shards) AddFields(parts.emplace_back(Json::object()), shard);
+  for (const ShardStats& shard : shards)
+    AddFields(parts.emplace_back(Json::object()), kStatsFields, shard);
   // A policy's name is the caller's: bytes that are not UTF-8 must not throw.
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -234,7 +264,11 @@ std::string Stats::ToPrometheus(bool per_shard) const {
                "Requests of the recording that goes on, or of the last one.");
   fmt::format_to(std::back_inserter(text), "kvcache_recorded_requests_total {}\n",
                  recording.requests);
-  for (const StatsField& field : kStatsFields) AppendField(text, "kvcache", field, {{"", &total}});
+  for (const auto& field : kStatsFields) AppendField(text, "kvcache", field, {{"", &total}});
+  if (split.budget_bytes != 0) {
+    for (const auto& field : kSplitFields)
+      AppendField(text, "kvcache_split", field, {{"", &split}});
+  }
   AppendHistogram(text, "kvcache_load_latency_seconds", "Duration of the store's reads.",
                   load_latency);
   AppendHistogram(text, "kvcache_write_latency_seconds", "Duration of the store's writes.",
@@ -242,7 +276,7 @@ std::string Stats::ToPrometheus(bool per_shard) const {
   if (!per_shard) return text;
 
   // Under a name of their own: a sum over one metric must not count both a total and its parts.
-  std::vector<Sample> samples;
+  std::vector<Sample<ShardStats>> samples;
   samples.reserve(shards.size());
   for (std::size_t i = 0; i < shards.size(); ++i) {
     samples.emplace_back(fmt::format("{{shard=\"{}\"}}", i), &shards[i]);

@@ -8,6 +8,7 @@
 
 #include "cache/guarded.h"
 #include "cache/protocol.h"
+#include "store/rocksdb_open.h"
 
 namespace kvcache {
 namespace {
@@ -18,7 +19,8 @@ namespace {
 std::uint32_t DefaultShards(const Options& options) {
   constexpr std::uint64_t kMost = 1024;
   const bool in_entries = options.capacity_entries != 0;
-  const std::uint64_t capacity = in_entries ? options.capacity_entries : options.capacity;
+  const std::uint64_t bytes = options.memory_budget != 0 ? options.memory_budget : options.capacity;
+  const std::uint64_t capacity = in_entries ? options.capacity_entries : bytes;
   const std::uint64_t least_in_shard = in_entries ? 1024 : std::uint64_t{1} << 20;
   const std::uint64_t most_in_shard = (in_entries ? 256 : 32) * least_in_shard;
   const std::uint64_t processors = std::max(1U, std::thread::hardware_concurrency());
@@ -28,17 +30,23 @@ std::uint32_t DefaultShards(const Options& options) {
   return static_cast<std::uint32_t>(std::min({wanted, most, kMost}));
 }
 
+Result<void> FailForBudget() {
+  return Fail(ErrorCode::kInvalidArgument,
+              "the tier shares a memory budget with the block cache: SetMemoryBudget sets both");
+}
+
 using Audit = std::function<void(std::uint64_t hash, Entry& entry)>;
 
-TierOptions TierOptionsOf(const Options& options, Audit audit) {
-  return {.capacity = options.capacity,
+TierOptions TierOptionsOf(const Options& options, MemorySplit* split, Audit audit) {
+  return {.capacity = split != nullptr ? split->tier_bytes() : options.capacity,
           .capacity_entries = options.capacity_entries,
           .shards = options.shards != 0 ? options.shards : DefaultShards(options),
           .alignment = options.value_alignment,
           .exact_policy = options.exact_policy,
           .seed = RandomSeed(),
           .audit_one_in = options.audit_one_in == 0 ? 0 : std::bit_ceil(options.audit_one_in),
-          .audit = std::move(audit)};
+          .audit = std::move(audit),
+          .ghost = split != nullptr ? split->ghost() : nullptr};
 }
 
 }  // namespace
@@ -52,11 +60,14 @@ void Value::Release() noexcept {
   if (entry_->Unref()) FreeEntry(*entry_);
 }
 
-Protocol::Protocol(const Options& options, const PolicySpec& policy, std::unique_ptr<Store> store)
+Protocol::Protocol(const Options& options, const PolicySpec& policy, std::unique_ptr<Store> store,
+                   std::unique_ptr<MemorySplit> split)
     : cache_absent_(options.cache_absent),
       on_disagreement_(options.on_disagreement),
       store_(std::move(store)),
-      tier_(TierOptionsOf(options, [this](auto hash, Entry& entry) { Audit(hash, entry); }),
+      split_(std::move(split)),
+      tier_(TierOptionsOf(options, split_.get(),
+                          [this](auto hash, Entry& entry) { Audit(hash, entry); }),
             policy),
       lanes_(std::make_unique<Lane[]>(tier_.shards())) {}
 
@@ -64,6 +75,7 @@ Stats Protocol::GetStats() {
   tier_.Collect();  // so that what nobody holds any more is not shown
   Stats stats = tier_.GetStats();
   stats.recording = recorder_.GetStats();
+  if (split_ != nullptr) stats.split = split_->GetStats();
   for (std::size_t i = 0; i < tier_.shards(); ++i) {
     const std::lock_guard lock(tier_.shard(i).mutex());
     stats.load_latency += lanes_[i].load_latency;
@@ -80,17 +92,25 @@ Result<std::unique_ptr<Cache>> Cache::Open(const Options& options) {
   if (options.path.empty()) {
     return Fail(ErrorCode::kInvalidArgument, "Options::path is empty: name the database directory");
   }
-  auto store = OpenRocksDb(options.path, options.rocksdb);
+  std::unique_ptr<MemorySplit> split;
+  if (options.memory_budget != 0) split = std::make_unique<MemorySplit>(options);
+  auto store = OpenRocksDb(options.path, options.rocksdb,
+                           split != nullptr ? &split->block_cache() : nullptr);
   if (!store) return std::unexpected(std::move(store.error()));
-  return Open(options, *std::move(store));
+  return std::unique_ptr<Cache>(new Cache(std::make_unique<Protocol>(
+      options, *ParsePolicy(options.policy), *std::move(store), std::move(split))));
 }
 
 Result<std::unique_ptr<Cache>> Cache::Open(const Options& options, std::unique_ptr<Store> store) {
   if (auto valid = options.Validate(); !valid) return std::unexpected(std::move(valid.error()));
   if (store == nullptr) return Fail(ErrorCode::kInvalidArgument, "the store given is null");
-  auto policy = ParsePolicy(options.policy);
-  auto protocol = std::make_unique<Protocol>(options, *policy, std::move(store));
-  return std::unique_ptr<Cache>(new Cache(std::move(protocol)));
+  if (options.memory_budget != 0) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "memory_budget: only for a database that the cache opens itself, as the block "
+                "cache is made by it: use capacity");
+  }
+  return std::unique_ptr<Cache>(new Cache(std::make_unique<Protocol>(
+      options, *ParsePolicy(options.policy), std::move(store), nullptr)));
 }
 
 Result<std::optional<Value>> Cache::Get(std::string_view key) { return protocol_->Get(key); }
@@ -125,7 +145,7 @@ Result<void> Cache::Write(const Batch& batch, const WriteOptions& options) {
 }
 
 Result<void> Cache::Scan(const ScanOptions& options, const ScanVisitor& visit) {
-  return Guarded<Result<void>>([&] { return protocol_->store().Scan(options, visit); });
+  return protocol_->Scan(options, visit);
 }
 
 Result<Value> Cache::GetOrCompute(std::string_view key,
@@ -166,12 +186,25 @@ Result<void> Cache::SetPolicy(std::string_view policy) {
 }
 
 Result<void> Cache::SetCapacity(std::uint64_t bytes) {
+  if (protocol_->split() != nullptr) return FailForBudget();
   protocol_->tier().SetCapacity(bytes);
   return {};
 }
 
 Result<void> Cache::SetCapacityEntries(std::uint64_t entries) {
+  if (protocol_->split() != nullptr) return FailForBudget();
   protocol_->tier().SetCapacityEntries(entries);
+  return {};
+}
+
+Result<void> Cache::SetMemoryBudget(std::uint64_t bytes) {
+  MemorySplit* split = protocol_->split();
+  if (split == nullptr || bytes == 0) {
+    return Fail(ErrorCode::kInvalidArgument,
+                split == nullptr ? "the cache has no memory budget: SetCapacity sets the tier's"
+                                 : "a memory budget of 0 bytes: give at least one");
+  }
+  split->SetBudget(bytes, protocol_->tier());
   return {};
 }
 

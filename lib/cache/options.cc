@@ -20,6 +20,18 @@ Result<void> Options::Validate() const {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("value_alignment = {}: use 16 or 64", value_alignment));
   }
+  if (memory_budget != 0 && capacity_entries != 0) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "memory_budget and capacity_entries: a budget of bytes cannot be counted in entries");
+  }
+  if (tier_share && !(*tier_share >= 0 && *tier_share <= 1)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("tier_share = {}: use a share from 0 to 1", *tier_share));
+  }
+  if (tier_share && memory_budget == 0) {
+    return Fail(ErrorCode::kInvalidArgument, "tier_share without a memory_budget that it shares");
+  }
   if (audit_one_in > std::uint64_t{1} << 62) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("audit_one_in = {}: use at most 2^62, or 0 for none", audit_one_in));

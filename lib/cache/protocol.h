@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "cache/in_flight.h"
+#include "cache/memory_split.h"
 #include "cache/recorder.h"
 #include "kvcache/cache.h"
 #include "tier/memory_tier.h"
@@ -27,7 +28,9 @@ struct KeyWrite;  // writes.h
 // Aligned, so that what a hit reads of it is two lines, the recorder's bound included.
 class alignas(64) Protocol {
  public:
-  Protocol(const Options& options, const PolicySpec& policy, std::unique_ptr<Store> store);
+  // `split` is null when the tier has a capacity of its own.
+  Protocol(const Options& options, const PolicySpec& policy, std::unique_ptr<Store> store,
+           std::unique_ptr<MemorySplit> split = nullptr);
 
   Result<std::optional<Value>> Get(std::string_view key);
   Result<bool> Get(std::string_view key, std::string& value);
@@ -45,6 +48,8 @@ class alignas(64) Protocol {
   Result<void> WriteWith(const Scope& scope, const std::function<Result<void>()>& commit);
   Scope ScopeOf(const KeyRange& range) const;
 
+  Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit);
+
   void Invalidate(std::string_view key);
   void Invalidate(const Scope& scope);
 
@@ -52,6 +57,7 @@ class alignas(64) Protocol {
 
   MemoryTier& tier() { return tier_; }
   Recorder& recorder() { return recorder_; }
+  MemorySplit* split() { return split_.get(); }
   Store& store() { return *store_; }
 
  private:
@@ -98,6 +104,8 @@ class alignas(64) Protocol {
   bool FindAgain(Fetch& fetch, std::optional<Value>& found);
   Result<std::optional<Value>> Resolve(Fetch& fetch);
   StoreRead ReadStore(std::span<Fetch*> fetches);
+  void TellSplit(std::span<Fetch* const> fetches, std::uint64_t nanoseconds,
+                 std::uint64_t block_misses);
   static void FailForMemory(std::span<Fetch* const> fetches, StoreRead& read);
   void GetFromStore(Fetch& fetch);
   void MultiGetFromStore(std::span<Fetch*> fetches);
@@ -124,6 +132,7 @@ class alignas(64) Protocol {
   const bool cache_absent_;
   const std::function<void(std::string_view key)> on_disagreement_;
   const std::unique_ptr<Store> store_;
+  const std::unique_ptr<MemorySplit> split_;
   Recorder recorder_;
   MemoryTier tier_;
   const std::unique_ptr<Lane[]> lanes_;  // one a shard

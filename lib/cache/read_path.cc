@@ -1,4 +1,4 @@
-// Get, MultiGet, Contains, GetOrCompute: hit, or miss and load.
+// Get, MultiGet, Contains, Scan, GetOrCompute: hit, or miss and load.
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -121,6 +121,7 @@ Result<std::optional<Value>> Protocol::Resolve(Fetch& fetch) {
 // all who wait have been told.
 Protocol::StoreRead Protocol::ReadStore(std::span<Fetch*> fetches) {
   StoreRead read;
+  const std::uint64_t block_misses = BlockCache::ThreadMisses();
   const auto begin = std::chrono::steady_clock::now();
   try {
     fetches.size() == 1 ? GetFromStore(*fetches[0]) : MultiGetFromStore(fetches);
@@ -129,7 +130,25 @@ Protocol::StoreRead Protocol::ReadStore(std::span<Fetch*> fetches) {
   }
   read.nanoseconds = static_cast<std::uint64_t>(
       std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
+  if (split_ != nullptr) {
+    TellSplit(fetches, read.nanoseconds, BlockCache::ThreadMisses() - block_misses);
+  }
   return read;
+}
+
+void Protocol::TellSplit(std::span<Fetch* const> fetches, std::uint64_t nanoseconds,
+                         std::uint64_t block_misses) {
+  Ghost* ghost = split_->ghost();
+  if (ghost == nullptr) return;
+  MemorySplit::Load load{
+      .keys = fetches.size(), .nanoseconds = nanoseconds, .block_misses = block_misses};
+  for (const Fetch* fetch : fetches) {
+    const double returned = ghost->Return(fetch->load.key.hash);
+    load.returned += returned;
+    load.noise += returned * returned;
+    if (fetch->entry != nullptr) load.bytes += fetch->entry->footprint();
+  }
+  split_->Loaded(load, tier_);
 }
 
 void Protocol::FailForMemory(std::span<Fetch* const> fetches, StoreRead& read) {
@@ -296,6 +315,12 @@ void Protocol::CountRepeated(HashedKey key, const Result<std::optional<Value>>& 
 Result<bool> Protocol::Contains(std::string_view key) {
   if (const auto known = tier_.Peek(tier_.Hash(key), key)) return *known;
   return Guarded<Result<bool>>([&] { return store_->Get(key, [](std::string_view) {}); });
+}
+
+Result<void> Protocol::Scan(const ScanOptions& options, const ScanVisitor& visit) {
+  auto scanned = Guarded<Result<void>>([&] { return store_->Scan(options, visit); });
+  if (split_ != nullptr) split_->Scanned(tier_);
+  return scanned;
 }
 
 Result<Value> Protocol::GetOrCompute(std::string_view key,

@@ -31,7 +31,7 @@ MemoryTier::MemoryTier(const TierOptions& options)
 MemoryTier::MemoryTier(const TierOptions& options, const PolicySpec& policy) : MemoryTier(options) {
   policy_name_ = policy.ToString();
   for (std::size_t i = 0; i < shards(); ++i) {
-    shards_[i].Init(options.seed, NewOrdering(policy));
+    shards_[i].Init(options.seed, NewOrdering(policy), options.ghost);
     ReportOverhead(shards_[i]);
   }
   SetLimits(options.capacity, options.capacity_entries);
@@ -378,6 +378,12 @@ void MemoryTier::Move(Entry& entry) {
   shard.Replace(hash, entry, *copy);
   Entry* moved = &entry;
   Retire({&moved, 1});
+}
+
+std::uint64_t MemoryTier::charged() const {
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < shards(); ++i) bytes += shards_[i].bytes();
+  return bytes;
 }
 
 Stats MemoryTier::GetStats() const {

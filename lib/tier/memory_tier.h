@@ -37,6 +37,7 @@
 #include <vector>
 
 #include "base/epoch.h"
+#include "base/ghost.h"
 #include "base/hash.h"
 #include "kvcache/error.h"
 #include "kvcache/stats.h"
@@ -62,6 +63,7 @@ struct TierOptions {
   // the entry. Called without a lock or guard.
   std::uint64_t audit_one_in = 0;
   std::function<void(std::uint64_t hash, Entry& entry)> audit = nullptr;
+  Ghost* ghost = nullptr;  // is told who is evicted; borrowed; may be null
 };
 
 // Thread-safe, but the destructor.
@@ -120,6 +122,14 @@ class MemoryTier {
   void SetPolicy(const PolicySpec& policy);
   void SetCapacity(std::uint64_t bytes);
   void SetCapacityEntries(std::uint64_t entries);
+  // As SetCapacity, but what is too much stays until others take its place, or GiveUp. Not beside
+  // SetCapacity, nor where the capacity is in entries.
+  void SetLimit(std::uint64_t bytes) { SetLimits(bytes, 0); }
+  // Evicts a few entries if more is used than the limit; true when that was of use.
+  bool GiveUp();
+  std::uint64_t used() const { return slabs_.used(); }
+  // What of it is charged to entries; the rest is tables, order, history and what is free in slabs.
+  std::uint64_t charged() const;
   // False when nothing can be cached at all.
   bool enabled() const { return slabs_.limit() != 0; }
 

@@ -8,8 +8,9 @@
 #include "tier/slab_allocator.h"
 
 namespace kvcache {
-void Shard::Init(std::uint64_t seed, std::unique_ptr<Ordering> ordering) {
+void Shard::Init(std::uint64_t seed, std::unique_ptr<Ordering> ordering, Ghost* ghost) {
   seed_ = seed;
+  ghost_ = ghost;
   ordering_.store(ordering.release(), std::memory_order_release);
 }
 
@@ -98,6 +99,7 @@ std::size_t Shard::Evict(std::span<Entry*> victims, std::uint64_t bytes) {
     table_.Prefetch(hashes[count]);
   }
   for (std::size_t i = 0; i < count; ++i) Forget(hashes[i], *victims[i]);
+  if (ghost_ != nullptr) ghost_->Leave(std::span(hashes).first(count));
   counters_.evictions += count;
   return count;
 }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ghost.h"
 #include "base/polite_mutex.h"
 #include "kvcache/policy.h"
 #include "kvcache/stats.h"
@@ -38,8 +39,8 @@ class alignas(64) Shard {
 
   PoliteMutex& mutex() { return mutex_; }
 
-  // Before first use.
-  void Init(std::uint64_t seed, std::unique_ptr<Ordering> ordering);
+  // Before first use. `ghost` is told who is evicted; borrowed; may be null.
+  void Init(std::uint64_t seed, std::unique_ptr<Ordering> ordering, Ghost* ghost);
 
   // All that follows: under the lock.
 
@@ -120,6 +121,7 @@ class alignas(64) Shard {
   std::atomic<Ordering*> ordering_{nullptr};
   alignas(64) PoliteMutex mutex_;
   std::uint64_t seed_ = 0;
+  Ghost* ghost_ = nullptr;
   std::uint64_t entry_limit_ = 0;
   std::uint64_t byte_share_ = 0;
   std::unique_ptr<Ordering> draining_;

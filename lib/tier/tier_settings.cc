@@ -84,6 +84,14 @@ void MemoryTier::SetCapacityEntries(std::uint64_t entries) {
   FitTables();
 }
 
+bool MemoryTier::GiveUp() {
+  try {
+    return slabs_.OverLimit() && MakeRoom(SlabAllocator::kSlabBytes, NextShard());
+  } catch (const std::bad_alloc&) {
+    return false;  // none for the lists of who leaves
+  }
+}
+
 // Tables that most entries have left become small.
 void MemoryTier::FitTables() {
   for (std::size_t i = 0; i < shards(); ++i) {

@@ -105,6 +105,9 @@ class Cache {
   Result<void> SetCapacity(std::uint64_t bytes);
   Result<void> SetCapacityEntries(std::uint64_t entries);
 
+  // Live, where Options::memory_budget was given: shares out so many bytes, at first as now.
+  Result<void> SetMemoryBudget(std::uint64_t bytes);
+
   // Records from now on what Get, MultiGet and GetOrCompute look up, of a sample of the keys, as a
   // trace for kvtool: a line `key,size` for each lookup, the size being the value's in bytes, and 1
   // where there is none. A lookup that returned before another began stands before it. None of a

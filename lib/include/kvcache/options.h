@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,17 @@ struct Options {
   // Shared out among the shards: with fewer entries than shards some shards hold none.
   // 0: `capacity` counts.
   std::uint64_t capacity_entries = 0;
+
+  // In place of `capacity`: bytes for the tier and RocksDB's block cache together, shared out as
+  // the workload goes: memory goes where it saves the most time, by what each side has lately
+  // evicted and would have to read again, and by what reads are measured to cost. Stats::split
+  // tells. Replaces the block cache of the database's options in all its column families. Memtables
+  // come on top, and so do index and filter blocks, unless cache_index_and_filter_blocks puts them
+  // into the block cache. Only for a database that Cache::Open opens itself. 0: none.
+  std::uint64_t memory_budget = 0;
+
+  // Share of the memory budget that the tier has, from 0 to 1. Unset: found and followed.
+  std::optional<double> tier_share = std::nullopt;
 
   // Eviction policy and its parameters: "lru", "lfu", "lru-k:k=2". RegisteredPolicies() has all.
   std::string policy = "lru";

@@ -60,6 +60,28 @@ struct RecordingStats {
   std::string error;           // what ended it before it was stopped; empty if nothing did
 };
 
+// How a memory budget is shared out (Options::memory_budget), and why.
+struct SplitStats {
+  std::uint64_t budget_bytes = 0;  // 0: there is none, and nothing below means anything
+  bool fixed = false;              // by Options::tier_share
+  // Gauges, in bytes.
+  std::uint64_t tier_bytes = 0;              // what the tier may use
+  std::uint64_t block_cache_bytes = 0;       // what the block cache may use
+  std::uint64_t block_cache_used_bytes = 0;  // what it does use
+  // Counters.
+  std::uint64_t block_misses = 0;  // blocks that the block cache did not have
+  std::uint64_t moves_to_tier = 0;
+  std::uint64_t moves_to_blocks = 0;
+  // What a 16th of the budget more would have saved, in nanoseconds of waiting: memory moves to the
+  // side where this grows faster.
+  std::uint64_t tier_saving_nanoseconds = 0;
+  std::uint64_t block_saving_nanoseconds = 0;
+  // Gauges: what a miss of the tier costs, as measured, when the block is cached, and more for each
+  // block that is not.
+  std::uint64_t key_nanoseconds = 0;
+  std::uint64_t block_nanoseconds = 0;
+};
+
 // A snapshot of a cache. Not atomic: counters are read one by one while others go on counting.
 struct Stats {
   ShardStats total;
@@ -73,6 +95,7 @@ struct Stats {
   LatencyHistogram load_latency;   // store reads, one a Get or MultiGet
   LatencyHistogram write_latency;  // store writes
   RecordingStats recording;
+  SplitStats split;
 
   // hits / (hits + misses); 0 before the first lookup.
   double hit_ratio() const;

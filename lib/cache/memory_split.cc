@@ -1,0 +1,169 @@
+#include "cache/memory_split.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace kvcache {
+namespace {
+
+// Of the loads that tell nothing about a larger tier so many are left out for each one learned
+// from.
+constexpr unsigned kLearnOneIn = 16;
+
+// At once: what an eviction of a millisecond or less gives.
+std::uint64_t PieceOf(std::uint64_t budget) {
+  return std::clamp<std::uint64_t>(budget / 256, std::uint64_t{64} << 10, std::uint64_t{1} << 20);
+}
+
+bool Turn() {
+  thread_local unsigned turn = 0;
+  return ++turn % kLearnOneIn == 0;
+}
+
+// An outlier, a thread that lost its processor perhaps, counts as a few times the mean.
+void Learn(double& mean, double value) {
+  constexpr double kMost = 8;
+  constexpr double kWeight = 1.0 / 64;
+  mean += (std::clamp(value, 1.0, kMost * mean) - mean) * kWeight;
+}
+
+// Half of the budget, until it is known better.
+std::uint64_t FirstTierBytes(const Options& options) {
+  const double share = options.tier_share.value_or(0.5);
+  return static_cast<std::uint64_t>(
+      std::llround(static_cast<double>(options.memory_budget) * share));
+}
+
+}  // namespace
+
+MemorySplit::MemorySplit(const Options& options)
+    : fixed_(options.tier_share.has_value()),
+      rule_(options.memory_budget, FirstTierBytes(options)),
+      tier_bytes_(rule_.tier()),
+      block_cache_(NewBlockCache(
+          options.memory_budget - tier_bytes_,
+          fixed_ ? options.memory_budget - tier_bytes_ : SplitRule::Least(options.memory_budget))) {
+  stats_.budget_bytes = options.memory_budget;
+  stats_.fixed = fixed_;
+  ghost_.SetReach(rule_.reach() / static_cast<std::uint64_t>(entry_bytes_));
+  block_cache_->SetReach(rule_.reach());
+}
+
+void MemorySplit::Loaded(const Load& load, MemoryTier& tier) {
+  if (fixed_) return;
+  const bool turn = Turn();
+  if (load.returned == 0 && !turn) return;
+  const std::lock_guard lock(mutex_);
+  if (turn) LearnCosts(load);
+  const auto keys = static_cast<double>(load.keys);
+  const double cost = key_ns_ + block_ns_ * static_cast<double>(load.block_misses) / keys;
+  SplitRule::Evidence evidence{.saved = load.returned * cost, .noise = load.noise * cost * cost};
+  stats_.tier_saving_nanoseconds += static_cast<std::uint64_t>(evidence.saved);
+  if (turn) evidence.entered_bytes = kLearnOneIn * keys * entry_bytes_;
+  rule_.Add(SplitRule::kTier, evidence);
+  Conclude(tier);
+  Move(tier);
+}
+
+void MemorySplit::Scanned(MemoryTier& tier) {
+  if (fixed_) return;
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return;
+  Conclude(tier);
+  Move(tier);
+}
+
+void MemorySplit::LearnCosts(const Load& load) {
+  const auto keys = static_cast<double>(load.keys);
+  const auto nanoseconds = static_cast<double>(load.nanoseconds);
+  const auto blocks = static_cast<double>(load.block_misses);
+  if (load.block_misses == 0) {
+    Learn(key_ns_, nanoseconds / keys);
+  } else {
+    Learn(block_ns_, (nanoseconds - keys * key_ns_) / blocks);
+  }
+  if (load.bytes > 0) Learn(entry_bytes_, static_cast<double>(load.bytes) / keys);
+}
+
+void MemorySplit::AddBlockEvidence() {
+  const BlockCache::Misses misses = block_cache_->misses();
+  constexpr double kBlockBytes = 4096;
+  const SplitRule::Evidence evidence{
+      .saved = (misses.returned - seen_.returned) * block_ns_,
+      .noise = (misses.noise - seen_.noise) * block_ns_ * block_ns_,
+      .entered_bytes = static_cast<double>(misses.blocks - seen_.blocks) * kBlockBytes};
+  stats_.block_saving_nanoseconds += static_cast<std::uint64_t>(evidence.saved);
+  rule_.Add(SplitRule::kBlocks, evidence);
+  seen_ = misses;
+}
+
+void MemorySplit::Conclude(const MemoryTier& tier) {
+  AddBlockEvidence();
+  constexpr std::uint64_t kReachOneIn = 64;
+  if (++looks_ % kReachOneIn == 0) SetReach(tier);
+  const std::uint64_t before = rule_.tier();
+  if (!rule_.Decide()) return;
+  ++(rule_.tier() > before ? stats_.moves_to_tier : stats_.moves_to_blocks);
+}
+
+// An entry takes its part of all that the tier uses.
+void MemorySplit::SetReach(const MemoryTier& tier) {
+  const auto charged = static_cast<double>(std::max<std::uint64_t>(tier.charged(), 1));
+  const double overhead = std::clamp(static_cast<double>(tier.used()) / charged, 1.0, 4.0);
+  const double entries = static_cast<double>(rule_.reach()) / (entry_bytes_ * overhead);
+  ghost_.SetReach(static_cast<std::uint64_t>(entries));
+  block_cache_->SetReach(rule_.reach());
+}
+
+// A piece of what is to be moved.
+void MemorySplit::Move(MemoryTier& tier) {
+  const std::uint64_t piece = PieceOf(stats_.budget_bytes);
+  if (tier_bytes_ < rule_.tier()) {
+    tier_bytes_ = std::min(tier_bytes_ + piece, rule_.tier());
+    block_cache_->SetCapacity(stats_.budget_bytes - tier_bytes_);
+    tier.SetLimit(tier_bytes_);
+  } else if (tier_bytes_ > rule_.tier()) {
+    tier_bytes_ = std::max(tier_bytes_ - std::min(piece, tier_bytes_), rule_.tier());
+    tier.SetLimit(tier_bytes_);
+  }
+  if (tier.GiveUp() || block_cache_->capacity() < stats_.budget_bytes - tier_bytes_) {
+    GiveToBlocks(tier);
+  }
+}
+
+void MemorySplit::SetBudget(std::uint64_t bytes, MemoryTier& tier) {
+  {
+    const std::lock_guard lock(mutex_);
+    const double share =
+        static_cast<double>(rule_.tier()) / static_cast<double>(stats_.budget_bytes);
+    stats_.budget_bytes = bytes;
+    tier_bytes_ = static_cast<std::uint64_t>(std::llround(share * static_cast<double>(bytes)));
+    rule_ = SplitRule(bytes, tier_bytes_);
+    tier.SetLimit(tier_bytes_);
+    SetReach(tier);
+  }
+  while (tier.GiveUp()) {
+  }
+  const std::lock_guard lock(mutex_);
+  GiveToBlocks(tier);
+}
+
+// All that the tier does not have, not only what it may not have.
+void MemorySplit::GiveToBlocks(const MemoryTier& tier) {
+  const std::uint64_t held = std::max(tier_bytes_, tier.used());
+  block_cache_->SetCapacity(stats_.budget_bytes - std::min(held, stats_.budget_bytes));
+}
+
+SplitStats MemorySplit::GetStats() {
+  const std::lock_guard lock(mutex_);
+  SplitStats stats = stats_;
+  stats.tier_bytes = tier_bytes_;
+  stats.block_cache_bytes = block_cache_->capacity();
+  stats.block_cache_used_bytes = block_cache_->used();
+  stats.block_misses = block_cache_->misses().blocks;
+  stats.key_nanoseconds = static_cast<std::uint64_t>(key_ns_);
+  stats.block_nanoseconds = static_cast<std::uint64_t>(block_ns_);
+  return stats;
+}
+
+}  // namespace kvcache

@@ -1,0 +1,77 @@
+// MemorySplit: one budget of memory for the tier and the store's block cache, divided by SplitRule
+// as the workload goes, or as the caller has fixed it.
+//
+// Memory moves in small pieces, on threads that read the store: the side that shrinks first gives
+// up, then the other one gets it, so that both together stay within the budget.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "base/ghost.h"
+#include "cache/split_rule.h"
+#include "kvcache/options.h"
+#include "kvcache/stats.h"
+#include "store/block_cache.h"
+#include "tier/memory_tier.h"
+
+namespace kvcache {
+
+// Thread-safe.
+class MemorySplit {
+ public:
+  // The options' memory_budget is not 0.
+  explicit MemorySplit(const Options& options);
+
+  // For the tier to report to; null when the split is fixed.
+  Ghost* ghost() { return fixed_ ? nullptr : &ghost_; }
+  const BlockCache& block_cache() const { return *block_cache_; }
+  // Before the first load.
+  std::uint64_t tier_bytes() const { return tier_bytes_; }
+
+  // A read of the store for keys that the tier missed.
+  struct Load {
+    std::uint64_t keys = 0;
+    std::uint64_t nanoseconds = 0;
+    std::uint64_t block_misses = 0;
+    std::uint64_t bytes = 0;  // of the entries
+    double returned = 0;      // of the keys a larger tier would have had, by ghost()
+    double noise = 0;
+  };
+  // Learns from it, and may move memory. Without a lock held.
+  void Loaded(const Load& load, MemoryTier& tier);
+  // The same after a scan, which the tier has no part in.
+  void Scanned(MemoryTier& tier);
+
+  // Shares out another budget, as this one was. Returns when what is too much is given back.
+  void SetBudget(std::uint64_t bytes, MemoryTier& tier);
+
+  SplitStats GetStats();
+
+ private:
+  void LearnCosts(const Load& load);
+  void AddBlockEvidence();
+  void Conclude(const MemoryTier& tier);
+  void SetReach(const MemoryTier& tier);
+  void Move(MemoryTier& tier);
+  void GiveToBlocks(const MemoryTier& tier);
+
+  const bool fixed_;
+  Ghost ghost_;
+
+  std::mutex mutex_;  // all below
+  SplitRule rule_;
+  std::uint64_t tier_bytes_;  // on its way to what the rule says
+  std::shared_ptr<BlockCache> block_cache_;
+  BlockCache::Misses seen_;  // misses that have been evidence
+  std::uint64_t looks_ = 0;
+  // Running means.
+  double key_ns_ = 5'000;      // a key whose blocks are cached
+  double block_ns_ = 100'000;  // a block that is not
+  double entry_bytes_ = 128;
+  SplitStats stats_;
+};
+
+}  // namespace kvcache

@@ -1,0 +1,38 @@
+// BlockCache: RocksDB's block cache as the other side of a memory budget.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+namespace kvcache {
+
+// Thread-safe.
+class BlockCache {
+ public:
+  virtual ~BlockCache() = default;
+
+  // In bytes, as all figures. Blocks that no longer fit leave before it returns.
+  virtual void SetCapacity(std::uint64_t bytes) = 0;
+  virtual std::uint64_t capacity() const = 0;
+  virtual std::uint64_t used() const = 0;
+
+  // How much larger a cache is to be thought of by `returned`.
+  virtual void SetReach(std::uint64_t bytes) = 0;
+
+  struct Misses {
+    std::uint64_t blocks = 0;
+    double returned = 0;  // of these would have been hits with a reach more; estimated
+    double noise = 0;     // variance of that
+  };
+  // Since it was made.
+  virtual Misses misses() const = 0;
+
+  // Blocks that this thread has missed so far, in any such cache.
+  static std::uint64_t ThreadMisses();
+};
+
+// For OpenRocksDb. LRU, as RocksDB has it by default; in at most so many parts as leave 256 KiB to
+// each when it is at its `least` capacity.
+std::shared_ptr<BlockCache> NewBlockCache(std::uint64_t capacity, std::uint64_t least);
+
+}  // namespace kvcache

@@ -1,0 +1,117 @@
+#include "store/rocksdb_block_cache.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/secondary_cache.h>
+#include <rocksdb/table.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+
+#include "base/ghost.h"
+#include "base/hash.h"
+
+namespace kvcache {
+namespace {
+
+thread_local std::uint64_t thread_misses = 0;
+
+std::uint64_t HashOf(const rocksdb::Slice& key) { return XXH3_64bits(key.data(), key.size()); }
+
+// Stands where RocksDB would keep what its block cache evicts, is asked for what that cache misses,
+// and keeps nothing: it listens.
+class Listener : public rocksdb::SecondaryCache {
+ public:
+  const char* Name() const override { return "kvcache.Listener"; }
+
+  rocksdb::Status Insert(const rocksdb::Slice& key, void* value,
+                         const rocksdb::Cache::CacheItemHelper* helper) override {
+    const std::uint64_t hash = HashOf(key);
+    ghost_.Leave({&hash, 1});
+    left_.fetch_add(1, std::memory_order_relaxed);
+    left_bytes_.fetch_add(helper->size_cb(value), std::memory_order_relaxed);
+    return rocksdb::Status::OK();
+  }
+  std::unique_ptr<rocksdb::SecondaryCacheResultHandle> Lookup(const rocksdb::Slice& key,
+                                                              const rocksdb::Cache::CreateCallback&,
+                                                              bool, bool, bool&) override {
+    const std::uint64_t hash = HashOf(key);
+    ++thread_misses;
+    misses_.fetch_add(1, std::memory_order_relaxed);
+    if (const double keys = ghost_.Return(hash); keys > 0) {
+      returned_.fetch_add(keys, std::memory_order_relaxed);
+      noise_.fetch_add(keys * keys, std::memory_order_relaxed);
+    }
+    ghost_.Enter(hash);
+    return nullptr;
+  }
+  bool SupportForceErase() const override { return false; }
+  void Erase(const rocksdb::Slice&) override {}
+  void WaitAll(std::vector<rocksdb::SecondaryCacheResultHandle*>) override {}
+
+  // RocksDB's own count of blocks (GetOccupancyCount) is not one in 7.8.
+  void SetReach(std::uint64_t bytes) {
+    constexpr std::uint64_t kUsualBlock = 4096;
+    const std::uint64_t left = left_.load(std::memory_order_relaxed);
+    const std::uint64_t left_bytes = left_bytes_.load(std::memory_order_relaxed);
+    ghost_.SetReach(bytes / (left == 0 ? kUsualBlock : left_bytes / left + 1));
+  }
+  BlockCache::Misses misses() const {
+    return {misses_.load(std::memory_order_relaxed), returned_.load(std::memory_order_relaxed),
+            noise_.load(std::memory_order_relaxed)};
+  }
+
+ private:
+  Ghost ghost_;
+  std::atomic<std::uint64_t> left_{0};
+  std::atomic<std::uint64_t> left_bytes_{0};
+  std::atomic<std::uint64_t> misses_{0};
+  std::atomic<double> returned_{0};
+  std::atomic<double> noise_{0};
+};
+
+class LruBlockCache : public BlockCache {
+ public:
+  LruBlockCache(std::uint64_t capacity, int shard_bits) {
+    rocksdb::LRUCacheOptions options;
+    options.capacity = capacity;
+    options.num_shard_bits = shard_bits;
+    options.secondary_cache = listener_;
+    cache_ = rocksdb::NewLRUCache(options);
+  }
+
+  void SetCapacity(std::uint64_t bytes) override { cache_->SetCapacity(bytes); }
+  std::uint64_t capacity() const override { return cache_->GetCapacity(); }
+  std::uint64_t used() const override { return cache_->GetUsage(); }
+  void SetReach(std::uint64_t bytes) override { listener_->SetReach(bytes); }
+  Misses misses() const override { return listener_->misses(); }
+
+  const std::shared_ptr<rocksdb::Cache>& cache() const { return cache_; }
+
+ private:
+  const std::shared_ptr<Listener> listener_ = std::make_shared<Listener>();
+  std::shared_ptr<rocksdb::Cache> cache_;
+};
+
+}  // namespace
+
+std::uint64_t BlockCache::ThreadMisses() { return thread_misses; }
+
+std::shared_ptr<BlockCache> NewBlockCache(std::uint64_t capacity, std::uint64_t least) {
+  constexpr std::uint64_t kLeastPart = std::uint64_t{256} << 10;
+  constexpr std::uint64_t kMostParts = 64;
+  const std::uint64_t parts = std::clamp<std::uint64_t>(least / kLeastPart, 1, kMostParts);
+  return std::make_shared<LruBlockCache>(capacity, std::bit_width(parts) - 1);
+}
+
+std::shared_ptr<rocksdb::TableFactory> WithBlockCache(
+    const std::shared_ptr<rocksdb::TableFactory>& factory, const BlockCache& cache) {
+  const auto* options = factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+  if (options == nullptr) return factory;
+  rocksdb::BlockBasedTableOptions changed = *options;
+  changed.no_block_cache = false;
+  changed.block_cache = static_cast<const LruBlockCache&>(cache).cache();
+  return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(changed));
+}
+
+}  // namespace kvcache

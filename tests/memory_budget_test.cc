@@ -1,0 +1,217 @@
+// One budget for the tier and RocksDB's block cache: what is refused, what is kept to, and who gets
+// the memory under workloads that leave no doubt.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <rocksdb/db.h>
+#include <rocksdb/table.h>
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "kvcache/cache.h"
+#include "kvcache/memory_store.h"
+#include "support/rocksdb_db.h"
+#include "support/temp_folder.h"
+
+namespace kvcache::testing {
+namespace {
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+constexpr std::uint64_t kRecords = 60'000;
+constexpr std::uint64_t kBudget = 2 * kMiB;
+
+std::string KeyOf(std::uint64_t i) { return fmt::format("{:08}", i * 7919 % kRecords); }
+
+// 8 MiB of pairs in table files.
+void Fill(const std::string& path) {
+  rocksdb::Options options;
+  options.compression = rocksdb::kNoCompression;
+  const auto db = OpenForeign(path, options);
+  for (std::uint64_t i = 0; i < kRecords; ++i) {
+    CheckOk(db->Put({}, KeyOf(i), KeyOf(i) + std::string(120, 'v')));
+  }
+  CheckOk(db->Flush({}));
+}
+
+std::unique_ptr<Cache> OpenWith(Options options, const std::string& path) {
+  options.path = path;
+  auto cache = Cache::Open(options);
+  REQUIRE_MESSAGE(cache.has_value(), cache.error().message);
+  return *std::move(cache);
+}
+
+void CheckGet(Cache& cache, std::uint64_t i) {
+  const auto value = cache.Get(KeyOf(i));
+  REQUIRE(value.has_value());
+  REQUIRE(value->has_value());
+  REQUIRE((*value)->view().substr(0, 8) == KeyOf(i));
+}
+
+void CheckWithin(const Cache& cache, std::uint64_t budget) {
+  const Stats stats = cache.GetStats();
+  CHECK(stats.split.tier_bytes + stats.split.block_cache_bytes <= budget);
+  // What the tier has given up is still pinned in the block cache, or the other way round, for as
+  // long as a move takes.
+  CHECK(stats.memory_bytes + stats.split.block_cache_used_bytes <= budget + budget / 16);
+}
+
+double TierShare(const Cache& cache) {
+  const SplitStats split = cache.GetStats().split;
+  return static_cast<double>(split.tier_bytes) / static_cast<double>(split.budget_bytes);
+}
+
+TEST_CASE("what makes no sense is refused") {
+  const TempFolder dir;
+  const auto why = [&](Options options) {
+    options.path = dir.path();
+    const auto cache = Cache::Open(options);
+    REQUIRE_FALSE(cache.has_value());
+    CHECK(cache.error().code == ErrorCode::kInvalidArgument);
+    return cache.error().message;
+  };
+  CHECK(why({.capacity_entries = 5, .memory_budget = kMiB}).find("capacity_entries") !=
+        std::string::npos);
+  CHECK(why({.memory_budget = kMiB, .tier_share = 1.5}).find("tier_share = 1.5") !=
+        std::string::npos);
+  CHECK(why({.tier_share = 0.5}).find("memory_budget") != std::string::npos);
+  const auto over_own = Cache::Open({.memory_budget = kMiB}, MakeMemoryStore());
+  REQUIRE_FALSE(over_own.has_value());
+  CHECK(over_own.error().message.find("memory_budget") != std::string::npos);
+
+  const auto cache = OpenWith({.memory_budget = kMiB}, dir.path());
+  CHECK(cache->SetCapacity(5).error().message.find("SetMemoryBudget") != std::string::npos);
+  CHECK(cache->SetCapacityEntries(5).error().message.find("SetMemoryBudget") != std::string::npos);
+  CHECK(cache->SetMemoryBudget(0).error().code == ErrorCode::kInvalidArgument);
+  const auto without = Cache::Open({}, MakeMemoryStore());
+  CHECK((*without)->SetMemoryBudget(5).error().message.find("SetCapacity") != std::string::npos);
+  CHECK((*without)->GetStats().split.budget_bytes == 0);
+}
+
+TEST_CASE("a fixed share stays") {
+  const TempFolder dir;
+  Fill(dir.path());
+  for (const double share : {0.0, 0.25, 1.0}) {
+    const auto cache = OpenWith({.memory_budget = kBudget, .tier_share = share}, dir.path());
+    std::mt19937_64 random(1);
+    for (std::uint64_t i = 0; i < 20'000; ++i) CheckGet(*cache, random() % kRecords);
+    const SplitStats split = cache->GetStats().split;
+    CHECK(split.fixed);
+    CHECK(split.budget_bytes == kBudget);
+    CHECK(TierShare(*cache) == share);
+    CHECK(split.block_cache_bytes == kBudget - split.tier_bytes);
+    CHECK(split.moves_to_tier + split.moves_to_blocks == 0);
+    CHECK((split.block_cache_used_bytes > kBudget / 2) == (share < 0.5));
+    CHECK((cache->GetStats().total.entries > 0) == (share > 0));
+    CheckWithin(*cache, kBudget);
+  }
+}
+
+// A few keys, each in a block of its own, are all that is read: a tier holds them, blocks do not
+// fit.
+void ReadHotKeys(Cache& cache, int count) {
+  std::mt19937_64 random(2);
+  for (int i = 0; i < count; ++i) {
+    CheckGet(cache, random() % 100 != 0 ? random() % 8000 : random() % kRecords);
+  }
+}
+
+// Ranges in one eighth of the keys: a tier has no part in it.
+void ScanHotRanges(Cache& cache, int count) {
+  std::mt19937_64 random(3);
+  for (int i = 0; i < count; ++i) {
+    ScanOptions options;
+    options.range.from = fmt::format("{:08}", random() % (kRecords / 5));
+    options.limit = 20;
+    CHECK(cache.Scan(options, [](auto, auto) { return true; }).has_value());
+  }
+}
+
+TEST_CASE("memory goes where it is of use, and back, within the budget") {
+  const TempFolder dir;
+  Fill(dir.path());
+  const auto cache = OpenWith({.memory_budget = kBudget}, dir.path());
+  CHECK(TierShare(*cache) == 0.5);
+  ReadHotKeys(*cache, 150'000);
+  CheckWithin(*cache, kBudget);
+  CHECK(TierShare(*cache) > 0.7);
+  CHECK(cache->GetStats().split.moves_to_tier > 0);
+  ScanHotRanges(*cache, 40'000);
+  CheckWithin(*cache, kBudget);
+  CHECK(TierShare(*cache) < 0.4);
+  CHECK(cache->GetStats().split.moves_to_blocks > 0);
+  ReadHotKeys(*cache, 150'000);
+  CheckWithin(*cache, kBudget);
+  CHECK(TierShare(*cache) > 0.7);
+}
+
+TEST_CASE("a new budget is shared out as the old one was") {
+  const TempFolder dir;
+  Fill(dir.path());
+  const auto cache = OpenWith({.memory_budget = kBudget}, dir.path());
+  ReadHotKeys(*cache, 50'000);
+  const double share = TierShare(*cache);
+  for (const std::uint64_t budget : {kBudget / 2, 2 * kBudget, kBudget / 4}) {
+    REQUIRE(cache->SetMemoryBudget(budget).has_value());
+    CHECK(cache->GetStats().split.budget_bytes == budget);
+    CHECK(TierShare(*cache) == doctest::Approx(share).epsilon(0.2));
+    CheckWithin(*cache, budget);
+    ReadHotKeys(*cache, 10'000);
+    CheckWithin(*cache, budget);
+  }
+}
+
+TEST_CASE("the caller's table options are kept, but for the block cache") {
+  const TempFolder dir;
+  rocksdb::BlockBasedTableOptions table;
+  table.no_block_cache = true;
+  table.block_size = 16 << 10;
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.compression = rocksdb::kNoCompression;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  Options cache_options{.memory_budget = kBudget, .tier_share = 0.0};
+  cache_options.rocksdb.rocksdb_options = &options;
+  {
+    const auto cache = OpenWith(cache_options, dir.path());
+    for (std::uint64_t i = 0; i < kRecords; ++i) {
+      REQUIRE(cache->Put(KeyOf(i), std::string(100, 'v')).has_value());
+    }
+  }
+  const auto cache = OpenWith(cache_options, dir.path());
+  for (std::uint64_t i = 0; i < 50; ++i) REQUIRE(cache->Get(KeyOf(i)).has_value());
+  const SplitStats split = cache->GetStats().split;
+  CHECK(split.block_misses > 0);
+  CHECK(split.block_cache_used_bytes > split.block_misses * (8 << 10) / 2);
+}
+
+TEST_CASE("threads that read, write and scan while memory moves") {
+  const TempFolder dir;
+  Fill(dir.path());
+  const auto cache = OpenWith({.memory_budget = kBudget}, dir.path());
+  std::vector<std::jthread> threads;
+  for (unsigned t = 0; t < 4; ++t) {
+    threads.emplace_back([&cache, t] {
+      std::mt19937_64 random(t);
+      for (std::uint64_t i = 0; i < 4000; ++i) {
+        const std::uint64_t key = random() % 4000;
+        if (i % 40 == 0) {
+          CHECK(cache->Put(KeyOf(key), KeyOf(key) + std::string(120, 'w')).has_value());
+        }
+        if (i % 50 == 0) ScanHotRanges(*cache, 5);
+        if (i % 500 == 0 && t == 0) {
+          CHECK(cache->SetMemoryBudget(kBudget / (1 + i / 500 % 2)).has_value());
+        }
+        CheckGet(*cache, key);
+      }
+    });
+  }
+  threads.clear();
+  CheckWithin(*cache, kBudget);
+}
+
+}  // namespace
+}  // namespace kvcache::testing
