@@ -10,19 +10,24 @@
 #include <cstdlib>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 #include <random>
+#include <ranges>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "bench_output.h"
 #include "bench_rounds.h"
 #include "bench_systems.h"
 #include "commands.h"
-#include "kvcache/size.h"
+#include "output_file.h"
+#include "plot.h"
 #include "progress.h"
 #include "simulation_flags.h"
 #include "spool.h"
+#include "trace_workload.h"
 #include "workload.h"
 
 namespace kvcache::kvtool {
@@ -31,34 +36,54 @@ namespace {
 namespace fs = std::filesystem;
 
 struct BenchArguments {
-  std::string workload = "c";
+  std::vector<std::string> workloads = {"c"};
   std::uint64_t records = 1'000'000;
   std::size_t value_bytes = 100;
-  std::string budget = "10%";
+  std::string budgets = "10%";
   std::vector<std::string> against;  // none: all
   unsigned threads = 1;
   bool direct = false;
   std::uint64_t operations = 100'000;
   unsigned rounds = 5;
   double read_us = 75;
-  double tier_share = 0.9;
+  std::optional<double> tier_share;
   std::string scratch;
+  std::string plot;
+  bool force = false;
+};
+
+// What is measured together: the sides under one workload with one budget.
+struct Case {
+  WorkloadInfo workload;
+  std::uint64_t records = 0;
+  std::string budget_text;
+  std::uint64_t budget = 0;
 };
 
 struct Bench {
-  const WorkloadInfo* workload = nullptr;
-  std::uint64_t budget = 0;
+  std::vector<Case> cases;
   std::vector<std::string> systems;
 };
 
-// "64MiB", "10%" of the data.
-Outcome<std::uint64_t> ParseBudget(const std::string& text, std::uint64_t data_bytes) {
-  const auto sizes = ParseCacheSizes(text);
-  if (!sizes || sizes->size() != 1 || sizes->front().kind == CacheSize::Kind::kPlain) {
+// "64MiB", "1%,10%" of the data.
+Outcome<std::vector<CacheSize>> ParseBudgets(const std::string& text) {
+  auto sizes = ParseCacheSizes(text);
+  const auto plain = [](const CacheSize& size) { return size.kind == CacheSize::Kind::kPlain; };
+  if (!sizes || std::ranges::any_of(*sizes, plain)) {
     return WrongCall(fmt::format(
-        "--budget {}: give bytes (64MiB) or a percentage of the data (10%)", Excerpt(text)));
+        "--budget {}: give bytes (64MiB) or percentages of the data (1%,10%)", Excerpt(text)));
   }
-  return sizes->front().Of(data_bytes);
+  return *std::move(sizes);
+}
+
+// One of Workloads(), or the trace in the file of that name.
+Outcome<WorkloadInfo> ChooseWorkload(const std::string& name) {
+  if (const WorkloadInfo* known = FindWorkload(name)) return *known;
+  std::error_code ignored;
+  if (fs::exists(name, ignored)) return TraceWorkload(name);
+  return WrongCall(fmt::format(
+      "--workload {}: no workload of that name, nor a file with a trace; there are {}",
+      Excerpt(name), fmt::join(Workloads() | std::views::transform(&WorkloadInfo::name), ", ")));
 }
 
 // kvcache and those against which it is measured.
@@ -78,16 +103,28 @@ Outcome<std::vector<std::string>> ChooseSystems(const std::vector<std::string>& 
 
 Outcome<Bench> Check(const BenchArguments& arguments) {
   Bench bench;
-  const auto workload = FindWorkload(arguments.workload);
-  if (!workload) return std::unexpected(workload.error());
-  bench.workload = *workload;
-  const auto budget =
-      ParseBudget(arguments.budget, arguments.records * (kKeyBytes + arguments.value_bytes));
-  if (!budget) return std::unexpected(budget.error());
-  bench.budget = *budget;
+  const auto budgets = ParseBudgets(arguments.budgets);
+  if (!budgets) return std::unexpected(budgets.error());
+  for (const std::string& name : arguments.workloads) {
+    const auto workload = ChooseWorkload(name);
+    if (!workload) return std::unexpected(workload.error());
+    const std::uint64_t records = workload->records != 0 ? workload->records : arguments.records;
+    for (const CacheSize& budget : *budgets) {
+      bench.cases.push_back({.workload = *workload,
+                             .records = records,
+                             .budget_text = budget.text,
+                             .budget = budget.Of(records * (kKeyBytes + arguments.value_bytes))});
+    }
+  }
   const auto systems = ChooseSystems(arguments.against);
   if (!systems) return std::unexpected(systems.error());
   bench.systems = *systems;
+  if (!arguments.plot.empty()) {
+    if (auto able = CheckPlotting(arguments.plot); !able) return std::unexpected(able.error());
+    if (auto able = OutputFile::Check(arguments.plot, arguments.force); !able) {
+      return std::unexpected(able.error());
+    }
+  }
   return bench;
 }
 
@@ -121,47 +158,60 @@ Outcome<void> CheckInterrupt(Session& session) {
 }
 
 // In no order of the keys, as databases grow.
-Outcome<void> Load(Session& session, const BenchArguments& arguments, const Bench& bench,
+Outcome<void> Load(Session& session, const Case& one, std::size_t value_bytes,
                    const std::string& path) {
   constexpr std::uint64_t kInterruptInterval = 1024;
-  std::vector<std::uint32_t> order(arguments.records);
+  std::vector<std::uint32_t> order(one.records);
   std::iota(order.begin(), order.end(), 0U);
-  if (bench.workload->ordered) std::ranges::shuffle(order, std::mt19937_64(1));
+  if (one.workload.ordered) std::ranges::shuffle(order, std::mt19937_64(1));
   Progress progress("load", "pairs");
-  progress.set_total(arguments.records);
+  progress.set_total(one.records);
   std::uint64_t count = 0;
   const auto made = MakeDatabase(path, [&](std::string& key, std::string& value) {
     if (count == order.size()) return false;
     if (count % kInterruptInterval == 0 && session.Interrupted()) return false;
     const std::uint64_t record = order[count++];
-    key = KeyOf(record, bench.workload->ordered);
-    MakeValue(record, 0, arguments.value_bytes, value);
+    key = KeyOf(record, one.workload.ordered);
+    MakeValue(record, 0, value_bytes, value);
     progress.Update({.count = count, .bytes = {}});
     return true;
   });
   return made ? CheckInterrupt(session) : made;
 }
 
-Outcome<std::vector<Side>> OpenSides(Session& session, const BenchArguments& arguments,
-                                     const Bench& bench, const Scratch& scratch) {
-  const std::string database = scratch / "database";
-  if (auto loaded = Load(session, arguments, bench, database); !loaded) {
+// Cases whose pairs are the same share a database, of which each side gets a copy.
+Outcome<std::string> DatabaseFor(Session& session, const Case& one, std::size_t value_bytes,
+                                 const Scratch& scratch) {
+  std::string path = scratch / fmt::format("database-{}-{}", one.records,
+                                           one.workload.ordered ? "ordered" : "mixed");
+  if (fs::exists(path)) return path;
+  if (auto loaded = Load(session, one, value_bytes, path); !loaded) {
     return std::unexpected(loaded.error());
   }
+  return path;
+}
+
+Outcome<std::vector<Side>> OpenSides(Session& session, const BenchArguments& arguments,
+                                     const std::vector<std::string>& systems, const Case& one,
+                                     const Scratch& scratch) {
+  const auto database = DatabaseFor(session, one, arguments.value_bytes, scratch);
+  if (!database) return std::unexpected(database.error());
   std::vector<Side> sides;
-  for (const std::string& name : bench.systems) {
+  for (const std::string& name : systems) {
     const std::string path = scratch / name;
-    if (auto copied = CopyDatabase(database, path); !copied) {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);  // of the case before
+    if (auto copied = CopyDatabase(*database, path); !copied) {
       return std::unexpected(copied.error());
     }
     auto system = OpenSystem(name, path,
-                             {.budget = bench.budget,
+                             {.budget = one.budget,
                               .direct = arguments.direct,
                               .policy = session.flags().policy,
                               .tier_share = arguments.tier_share});
     if (!system) return std::unexpected(system.error());
-    sides.emplace_back(name, *std::move(system), *bench.workload, arguments.records,
-                       arguments.value_bytes, arguments.threads);
+    sides.emplace_back(name, *std::move(system), one.workload, one.records, arguments.value_bytes,
+                       arguments.threads);
   }
   return sides;
 }
@@ -180,7 +230,7 @@ Outcome<void> WarmUp(Session& session, Side& side, std::uint64_t operations) {
     progress.Update({.count = operations * static_cast<std::uint64_t>(i), .bytes = {}});
     const double reads =
         static_cast<double>(round->device_reads) / static_cast<double>(round->operations);
-    const double misses = 1 - round->tier_hit_ratio;
+    const double misses = 1 - round->tier.hit_ratio;
     const bool fewer = reads < least_reads * 0.99 || misses < least_misses * 0.99;
     calm = fewer ? 0 : calm + 1;
     least_reads = std::min(least_reads, reads);
@@ -217,60 +267,18 @@ Outcome<std::vector<Summary>> Measure(Session& session, const BenchArguments& ar
   return summaries;
 }
 
-double Microseconds(const Summary& summary, double quantile) {
-  return static_cast<double>(summary.latency.Percentile(quantile)) / 1e3;
-}
-
-void PrintText(Output& out, const BenchArguments& arguments, const Bench& bench,
-               const std::vector<Summary>& summaries) {
-  out.Line(fmt::format("workload {}: {}; {} records of {} B and {} B, budget {} ({})",
-                       bench.workload->name, bench.workload->help, GroupDigits(arguments.records),
-                       kKeyBytes, arguments.value_bytes, arguments.budget,
-                       FormatSize(bench.budget)));
-  out.Line("");
-  out.Line(fmt::format("{:<14}{:>10}{:>9}{:>9}{:>9}{:>9}{:>8}{:>8}{:>9}{:>9}{:>10}{:>9}", "system",
-                       "ops/s", "p50 us", "p95 us", "p99 us", "p99.9", "hits", "tier", "reads/op",
-                       "CPU us", "modelled", "kvcache"));
-  const double ours = summaries[0].modelled_us(arguments.read_us);
-  for (const Summary& summary : summaries) {
-    const double modelled = summary.modelled_us(arguments.read_us);
-    out.Line(fmt::format(
-        "{:<14}{:>10}{:>9.1f}{:>9.1f}{:>9.1f}{:>9.1f}{:>8.4f}{:>8.4f}{:>9.4f}{:>9.2f}{:>10.2f}"
-        "{:>8.2f}x",
-        summary.name, GroupDigits(static_cast<std::uint64_t>(summary.operations_per_second)),
-        Microseconds(summary, 0.5), Microseconds(summary, 0.95), Microseconds(summary, 0.99),
-        Microseconds(summary, 0.999), summary.hit_ratio, summary.tier_hit_ratio,
-        summary.device_reads, summary.cpu_us, modelled, modelled / ours));
-  }
-  out.Line("");
-  out.Line(
-      fmt::format("hits: reads answered without the device, tier: by the memory tier; "
-                  "modelled: us an operation, CPU and {} us for each\nread of the device; "
-                  "kvcache: how many times as fast it is by that",
-                  arguments.read_us));
-}
-
-std::string ToJsonText(const BenchArguments& arguments, const Bench& bench,
-                       const std::vector<Summary>& summaries) {
-  Json results = Json::array();
-  for (const Summary& summary : summaries) {
-    results.push_back({{"system", summary.name},
-                       {"ops_per_second", summary.operations_per_second},
-                       {"p50_us", Microseconds(summary, 0.5)},
-                       {"p95_us", Microseconds(summary, 0.95)},
-                       {"p99_us", Microseconds(summary, 0.99)},
-                       {"p99_9_us", Microseconds(summary, 0.999)},
-                       {"hit_ratio", summary.hit_ratio},
-                       {"tier_hit_ratio", summary.tier_hit_ratio},
-                       {"device_reads", summary.device_reads},
-                       {"cpu_us_per_op", summary.cpu_us},
-                       {"modelled_us_per_op", summary.modelled_us(arguments.read_us)}});
-  }
-  const Json json{{"workload", bench.workload->name},    {"records", arguments.records},
-                  {"value_size", arguments.value_bytes}, {"budget", bench.budget},
-                  {"threads", arguments.threads},        {"direct", arguments.direct},
-                  {"read_us", arguments.read_us},        {"results", std::move(results)}};
-  return json.dump();
+BenchResult ResultOf(const BenchArguments& arguments, const Case& one,
+                     std::vector<Summary> summaries) {
+  return {.workload = one.workload.name,
+          .workload_help = one.workload.help,
+          .records = one.records,
+          .value_bytes = arguments.value_bytes,
+          .budget_text = one.budget_text,
+          .budget = one.budget,
+          .threads = arguments.threads,
+          .direct = arguments.direct,
+          .read_us = arguments.read_us,
+          .summaries = std::move(summaries)};
 }
 
 Outcome<ExitStatus> RunBench(Session& session, const BenchArguments& arguments) {
@@ -279,18 +287,21 @@ Outcome<ExitStatus> RunBench(Session& session, const BenchArguments& arguments) 
   session.CatchInterrupts({SIGINT, SIGTERM});
   const auto scratch = Scratch::Make(arguments.scratch);
   if (!scratch) return std::unexpected(scratch.error());
-  std::vector<Summary> summaries;
-  {
-    auto sides = OpenSides(session, arguments, *bench, *scratch);
+  std::vector<BenchResult> results;
+  for (const Case& one : bench->cases) {
+    auto sides = OpenSides(session, arguments, bench->systems, one, *scratch);
     if (!sides) return std::unexpected(sides.error());
     auto measured = Measure(session, arguments, *sides);
     if (!measured) return std::unexpected(measured.error());
-    summaries = *std::move(measured);
+    results.push_back(ResultOf(arguments, one, *std::move(measured)));
+    if (!session.flags().json) PrintText(session.out(), results.back());
+    if (auto flushed = session.out().Flush(); !flushed) return std::unexpected(flushed.error());
   }
-  if (session.flags().json) {
-    session.out().Line(ToJsonText(arguments, *bench, summaries));
-  } else {
-    PrintText(session.out(), arguments, *bench, summaries);
+  if (session.flags().json) session.out().Line(ToJson(results).dump());
+  if (!arguments.plot.empty()) {
+    if (auto drawn = DrawBars(ChartOf(results), arguments.plot, arguments.force); !drawn) {
+      return std::unexpected(drawn.error());
+    }
   }
   return ExitStatus::kDone;
 }
@@ -303,14 +314,29 @@ std::string WorkloadsHelp() {
   return help;
 }
 
+void AddFiles(CLI::App& command, BenchArguments& arguments) {
+  command
+      .add_option("--scratch", arguments.scratch,
+                  "Where the databases are made, and removed in the end\n(default: TMPDIR, /tmp)")
+      ->type_name("DIR");
+  command
+      .add_option("--plot", arguments.plot,
+                  "Draw how many times as fast kvcache is, by\ngnuplot, into FILE.svg or FILE.png")
+      ->type_name("FILE");
+  command.add_flag("--force", arguments.force, "Replace this file if it exists");
+}
+
 }  // namespace
 
 void AddBench(CLI::App& app, Action& action) {
   const auto [command, arguments] = AddCommand(
       app, action, "bench", "Compare kvcache with RocksDB's own caches on as many bytes", RunBench);
-  command->add_option("--workload", arguments->workload, "What is asked for; see below")
-      ->type_name("NAME")
-      ->capture_default_str();
+  command
+      ->add_option("--workload", arguments->workloads,
+                   "What is asked for, separated by commas: names\n"
+                   "below, or traces, whose keys are read (default: c)")
+      ->type_name("NAME|FILE")
+      ->delimiter(',');
   command->add_option("--records", arguments->records, "Pairs in the database")
       ->type_name("N")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{4'000'000'000}).description(""))
@@ -320,9 +346,9 @@ void AddBench(CLI::App& app, Action& action) {
       ->check(CLI::Range(std::size_t{0}, std::size_t{1} << 20).description(""))
       ->capture_default_str();
   command
-      ->add_option("--budget", arguments->budget,
-                   "Memory for caches: a size, or a share of the data")
-      ->type_name("M")
+      ->add_option("--budget", arguments->budgets,
+                   "Memory for caches: sizes, or shares of the data")
+      ->type_name("LIST")
       ->capture_default_str();
   command
       ->add_option("--against", arguments->against,
@@ -348,14 +374,11 @@ void AddBench(CLI::App& app, Action& action) {
       ->capture_default_str();
   command
       ->add_option("--tier-share", arguments->tier_share,
-                   "Share of the budget for the tier; the rest is block cache")
+                   "Share of the budget for the tier; the rest is block cache\n"
+                   "(default: kvcache finds it)")
       ->type_name("X")
-      ->check(CLI::Range(0.0, 1.0).description(""))
-      ->capture_default_str();
-  command
-      ->add_option("--scratch", arguments->scratch,
-                   "Where the databases are made, and removed in the end\n(default: TMPDIR, /tmp)")
-      ->type_name("DIR");
+      ->check(CLI::Range(0.0, 1.0).description(""));
+  AddFiles(*command, *arguments);
   SetExamples(
       *command,
       WorkloadsHelp() +
@@ -368,7 +391,8 @@ void AddBench(CLI::App& app, Action& action) {
           "\n"
           "Examples:\n"
           "  kvtool bench --workload c --records 100000 --budget 1%\n"
-          "  kvtool --policy s3-fifo bench --workload b --against rocksdb --direct --json\n");
+          "  kvtool --policy s3-fifo bench --workload b --against rocksdb --direct --json\n"
+          "  kvtool bench --workload a,b,c,e --budget 1%,10% --direct --plot bench.svg\n");
 }
 
 }  // namespace kvcache::kvtool

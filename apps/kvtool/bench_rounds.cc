@@ -79,7 +79,7 @@ Outcome<Round> Side::Run(std::uint64_t operations) {
     round.Add(client.round);
     round.seconds = std::max(round.seconds, client.round.seconds);
   }
-  round.tier_hit_ratio = system_->TierHitRatio();
+  round.tier = system_->Tier();
   return round;
 }
 
@@ -129,7 +129,8 @@ Summary Summarize(std::string_view name, const std::vector<Round>& rounds) {
   for (const Round& round : rounds) {
     per_second.push_back(static_cast<double>(round.operations) / round.seconds);
     all.Add(round);
-    summary.tier_hit_ratio += round.tier_hit_ratio / static_cast<double>(rounds.size());
+    summary.tier.hit_ratio += round.tier.hit_ratio / static_cast<double>(rounds.size());
+    summary.tier.share += round.tier.share / static_cast<double>(rounds.size());
   }
   const auto middle = per_second.begin() + static_cast<std::ptrdiff_t>(per_second.size() / 2);
   std::ranges::nth_element(per_second, middle);

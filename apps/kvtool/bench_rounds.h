@@ -21,10 +21,10 @@ struct Round {
   std::uint64_t device_reads = 0;   // made by them
   std::uint64_t reads = 0;          // requests for one key
   std::uint64_t reads_at_once = 0;  // of these, answered without the device
-  double tier_hit_ratio = 0;
+  TierFigures tier;
   LatencyHistogram latency;  // of one operation in eight
 
-  // What can be counted together: all but `seconds` and `tier_hit_ratio`.
+  // What can be counted together: all but `seconds` and `tier`.
   void Add(const Round& other);
 };
 
@@ -72,7 +72,7 @@ struct Summary {
   double cpu_us = 0;                 // an operation, as are
   double device_reads = 0;
   double hit_ratio = 0;  // reads answered without the device
-  double tier_hit_ratio = 0;
+  TierFigures tier;
   LatencyHistogram latency;
 
   double modelled_us(double read_us) const { return device_reads * read_us + cpu_us; }

@@ -8,6 +8,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/version.h>
 
 #include <algorithm>
 #include <cmath>
@@ -127,11 +128,13 @@ class KvcacheSystem : public System {
     options.limit = pairs;
     return cache_->Scan(options, [](std::string_view, std::string_view) { return true; });
   }
-  double TierHitRatio() override {
+  TierFigures Tier() override {
     Stats now = cache_->GetStats();
-    const double ratio = (now - before_).hit_ratio();
+    const TierFigures figures{.hit_ratio = (now - before_).hit_ratio(),
+                              .share = static_cast<double>(now.split.tier_bytes) /
+                                       static_cast<double>(now.split.budget_bytes)};
     before_ = std::move(now);
-    return ratio;
+    return figures;
   }
 
  private:
@@ -141,14 +144,12 @@ class KvcacheSystem : public System {
 
 Outcome<std::unique_ptr<System>> OpenKvcache(const std::string& path,
                                              const SystemOptions& options) {
-  const std::uint64_t tier = Part(options.budget, options.tier_share);
-  const rocksdb::Options database =
-      OptionsWith(tier == options.budget ? nullptr : rocksdb::NewLRUCache(options.budget - tier),
-                  options.direct);
+  const rocksdb::Options database = OptionsWith(nullptr, options.direct);
   Options cache_options;
   cache_options.path = path;
   cache_options.rocksdb.rocksdb_options = &database;
-  cache_options.capacity = tier;
+  cache_options.memory_budget = options.budget;
+  cache_options.tier_share = options.tier_share;
   cache_options.policy = options.policy;
   auto cache = Cache::Open(cache_options);
   if (!cache) return std::unexpected(cache.error());
@@ -190,6 +191,11 @@ Outcome<std::unique_ptr<System>> OpenSystem(std::string_view name, const std::st
     return OpenRocksDbAlone(path, database);
   }
   return OpenRocksDbAlone(path, OptionsWith(rocksdb::NewLRUCache(options.budget), options.direct));
+}
+
+std::string RocksDbKind() {
+  return fmt::format("{}, with{} assertions", rocksdb::GetRocksVersionAsString(),
+                     ROCKSDB_ASSERTIONS == 0 ? "out" : "");
 }
 
 std::uint64_t DeviceReads() { return device_reads; }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,14 @@ struct SystemOptions {
   std::uint64_t budget = 0;  // bytes of cache, whatever of it is cached
   bool direct = false;       // reads pass by the page cache
   std::string policy;        // of kvcache
-  double tier_share = 0;     // of the budget, of kvcache; the rest is block cache
+  // Of the budget, of kvcache; the rest is block cache. None: as it finds.
+  std::optional<double> tier_share = std::nullopt;
+};
+
+// Zero without a tier.
+struct TierFigures {
+  double hit_ratio = 0;  // of the reads since the call before
+  double share = 0;      // of the budget, now
 };
 
 // Thread-safe.
@@ -32,13 +40,15 @@ class System {
   virtual Result<void> Put(std::string_view key, std::string_view value) = 0;
   // Reads up to so many pairs from this key on.
   virtual Result<void> Scan(std::string_view from, std::size_t pairs) = 0;
-  // Share of the reads that the tier has answered since the call before; 0 without a tier.
-  virtual double TierHitRatio() { return 0; }
+  virtual TierFigures Tier() { return {}; }
 };
 
 // "kvcache", "rocksdb" (block cache, LRU), "rocksdb-hyper" (HyperClockCache), "rocksdb-row" (nine
 // tenths row cache).
 const std::vector<std::string_view>& SystemNames();
+
+// The version of RocksDB, and whether its assertions are on: they cost it processor time.
+std::string RocksDbKind();
 
 // Over the database in `path`, of which it becomes the only user.
 Outcome<std::unique_ptr<System>> OpenSystem(std::string_view name, const std::string& path,

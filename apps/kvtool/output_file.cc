@@ -40,6 +40,13 @@ Outcome<void> CheckReplaceable(const std::string& path, bool force) {
 
 }  // namespace
 
+Outcome<void> OutputFile::Check(const std::string& path, bool force) {
+  // Creates a temporary file beside it, which is gone again at the end of the line.
+  const auto file = Create(path, force);
+  if (!file) return std::unexpected(file.error());
+  return {};
+}
+
 Outcome<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path, bool force) {
   if (auto replaceable = CheckReplaceable(path, force); !replaceable) {
     return std::unexpected(replaceable.error());

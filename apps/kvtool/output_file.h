@@ -15,6 +15,9 @@ class OutputFile {
   // Refuses to replace a file unless `force`, and what is not a regular file always.
   static Outcome<std::unique_ptr<OutputFile>> Create(const std::string& path, bool force);
 
+  // Whether Create would succeed. Leaves nothing behind.
+  static Outcome<void> Check(const std::string& path, bool force);
+
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;

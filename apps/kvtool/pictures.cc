@@ -34,13 +34,6 @@ Plot MakePlot(const RatioCurves& trace, SizeUnit unit, std::string_view what,
   return plot;
 }
 
-Outcome<void> CheckFile(const std::string& path, bool force) {
-  // Creates a temporary file beside it, which is gone again at the end of the line.
-  const auto file = OutputFile::Create(path, force);
-  if (!file) return std::unexpected(file.error());
-  return {};
-}
-
 }  // namespace
 
 std::string Summary(const RatioCurves& trace) {
@@ -66,11 +59,11 @@ void AddPictureFlags(CLI::App& command, PictureFlags& flags) {
 Outcome<void> CheckPictures(const PictureFlags& flags) {
   if (!flags.plot.empty()) {
     if (auto able = CheckPlotting(flags.plot); !able) return able;
-    if (auto able = CheckFile(flags.plot, flags.force); !able) return able;
+    if (auto able = OutputFile::Check(flags.plot, flags.force); !able) return able;
   }
   if (!flags.report.empty()) {
     if (auto able = CheckReport(flags.report); !able) return able;
-    if (auto able = CheckFile(flags.report, flags.force); !able) return able;
+    if (auto able = OutputFile::Check(flags.report, flags.force); !able) return able;
   }
   return {};
 }

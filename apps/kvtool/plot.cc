@@ -42,6 +42,14 @@ std::string Quoted(std::string_view text) {
   return quoted + "'";
 }
 
+// In a block of data: without what would end it.
+std::string InDoubleQuotes(std::string_view text) {
+  std::string plain = Printable(text);
+  std::ranges::replace(plain, '"', '\'');
+  std::ranges::replace(plain, '\\', '/');
+  return plain;
+}
+
 struct Range {
   double least = std::numeric_limits<double>::infinity();
   double most = 0;
@@ -148,15 +156,43 @@ std::string Script(const Plot& plot) {
   return script + fmt::format("plot {}\n", fmt::join(lines, ", \\\n  "));
 }
 
-std::string Script(std::span<const Plot> plots, bool svg) {
-  std::string script = fmt::format(
+std::string Settings(std::size_t pictures, bool svg) {
+  return fmt::format(
       "set terminal {} noenhanced size {},{} font 'sans-serif,{}' background rgb '#ffffff'\n"
       "set grid lt 1 lw 0.7 lc rgb '#dddddd'\n"
       "set border 3 lc rgb '#555555'\n"
       "set tics nomirror out scale 0.6 textcolor rgb '#000000'\n"
       "set yrange [0:*]\n"
       "set ytics nomirror\n",
-      svg ? "svg" : "pngcairo", kWidth, kHeight * plots.size(), svg ? 15 : 12);
+      svg ? "svg" : "pngcairo", kWidth, kHeight * pictures, svg ? 15 : 12);
+}
+
+std::string Script(const BarChart& chart, bool svg) {
+  std::string script = Settings(1, svg);
+  script += fmt::format(
+      "set title {}\nset ylabel {}\nset key top right horizontal noenhanced\nset grid noxtics\n"
+      "set style data histograms\nset style histogram clustered gap 1\n"
+      "set style fill solid border lc rgb '#ffffff'\nset xtics nomirror rotate by -35 noenhanced\n"
+      "set offsets 0, 0, graph 0.12, 0\nset rmargin 6\n"
+      "set arrow from graph 0, first {} to graph 1, first {} nohead lw 1.5 lc rgb '#000000' "
+      "front\n",
+      Quoted(chart.title), Quoted(chart.y_label), chart.baseline, chart.baseline);
+  std::vector<std::string> bars;
+  for (std::size_t i = 0; i < chart.series.size(); ++i) {
+    script += fmt::format("$s{} << EOD\n", i);
+    for (std::size_t k = 0; k < chart.groups.size(); ++k) {
+      script +=
+          fmt::format("\"{}\" {}\n", InDoubleQuotes(chart.groups[k]), chart.series[i].heights[k]);
+    }
+    script += "EOD\n";
+    bars.push_back(fmt::format("$s{} using 2:xtic(1) lc rgb '{}' title {}", i,
+                               kColours[i % kColours.size()], Quoted(chart.series[i].name)));
+  }
+  return script + fmt::format("plot {}\n", fmt::join(bars, ", \\\n  "));
+}
+
+std::string Script(std::span<const Plot> plots, bool svg) {
+  std::string script = Settings(plots.size(), svg);
   if (plots.size() > 1) script += fmt::format("set multiplot layout {},1\n", plots.size());
   for (const Plot& plot : plots) script += Script(plot);
   if (plots.size() > 1) script += "unset multiplot\n";
@@ -170,6 +206,19 @@ Outcome<ChildOutput> RunGnuplot(std::string_view script) {
     return Failed(run.error().message + "; plots need it: install Debian's package gnuplot-nox");
   }
   return run;
+}
+
+Outcome<void> Draw(std::string_view script, const std::string& path, bool force) {
+  const auto run = RunGnuplot(script);
+  if (!run) return std::unexpected(run.error());
+  if (run->status != 0 || run->out.empty()) {
+    return Failed(fmt::format("cannot draw {}: gnuplot said: {}", Printable(path),
+                              Printable(run->errors.substr(0, 500))));
+  }
+  auto file = OutputFile::Create(path, force);
+  if (!file) return std::unexpected(file.error());
+  if (auto written = (*file)->Write(run->out); !written) return written;
+  return (*file)->Commit();
 }
 
 Outcome<bool> IsSvg(const std::string& path) {
@@ -187,19 +236,14 @@ Outcome<void> CheckPlotting(const std::string& path) {
   return {};
 }
 
+Outcome<void> DrawBars(const BarChart& chart, const std::string& path, bool force) {
+  const auto svg = IsSvg(path);
+  return svg ? Draw(Script(chart, *svg), path, force) : std::unexpected(svg.error());
+}
+
 Outcome<void> DrawPlots(std::span<const Plot> plots, const std::string& path, bool force) {
   const auto svg = IsSvg(path);
-  if (!svg) return std::unexpected(svg.error());
-  const auto run = RunGnuplot(Script(plots, *svg));
-  if (!run) return std::unexpected(run.error());
-  if (run->status != 0 || run->out.empty()) {
-    return Failed(fmt::format("cannot draw {}: gnuplot said: {}", Printable(path),
-                              Printable(run->errors.substr(0, 500))));
-  }
-  auto file = OutputFile::Create(path, force);
-  if (!file) return std::unexpected(file.error());
-  if (auto written = (*file)->Write(run->out); !written) return written;
-  return (*file)->Commit();
+  return svg ? Draw(Script(plots, *svg), path, force) : std::unexpected(svg.error());
 }
 
 }  // namespace kvcache::kvtool

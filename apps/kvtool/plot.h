@@ -30,9 +30,26 @@ struct Plot {
   std::vector<PlotSeries> series;
 };
 
+struct BarSeries {
+  std::string name;
+  std::vector<double> heights;  // one a group
+};
+
+// Bars side by side in groups.
+struct BarChart {
+  std::string title;
+  std::string y_label;  // with its unit
+  double baseline = 0;  // a line to compare the bars with
+  std::vector<std::string> groups;
+  std::vector<BarSeries> series;
+};
+
 // Whether plots can be drawn into `path`: its suffix is .svg or .png, and there is a gnuplot. To be
 // asked before the work whose results are to be drawn.
 Outcome<void> CheckPlotting(const std::string& path);
+
+// Draws the chart, 900 by 600; the file as with DrawPlots.
+Outcome<void> DrawBars(const BarChart& chart, const std::string& path, bool force);
 
 // Draws the plots one below the other, each 900 by 600, into one picture. The file appears when it
 // is complete; an existing one is replaced only if `force`. y begins at 0.

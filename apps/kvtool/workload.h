@@ -13,8 +13,6 @@
 #include <string_view>
 #include <vector>
 
-#include "outcome.h"
-
 namespace kvcache::kvtool {
 
 struct Request {
@@ -48,14 +46,16 @@ using MakeWorkload =
     std::function<std::unique_ptr<Workload>(std::uint64_t records, Lane lane, std::uint64_t seed)>;
 
 struct WorkloadInfo {
-  std::string_view name;
-  std::string_view help;
+  std::string name;
+  std::string help;
   bool ordered;  // keys are in the order of their numbers; else popularity is unrelated to order
   MakeWorkload make;
+  std::uint64_t records = 0;  // so many there must be; 0: any number
 };
 
 const std::vector<WorkloadInfo>& Workloads();
-Outcome<const WorkloadInfo*> FindWorkload(std::string_view name);
+// Null if there is none of that name.
+const WorkloadInfo* FindWorkload(std::string_view name);
 
 inline constexpr std::size_t kKeyBytes = 16;
 

@@ -76,6 +76,42 @@ class Bench(harness.TestCase):
         for one in result["results"]:
             self.assertGreater(one["modelled_us_per_op"], 1000 * one["device_reads"])
 
+    def test_the_tiers_share_is_told(self):
+        for system, one in self.by_system("--tier-share", "0.25").items():
+            self.assertEqual(one["tier_share"], 0.25 if system == "kvcache" else 0)
+        found = self.by_system("--against", "kvcache")["kvcache"]["tier_share"]
+        self.assertTrue(0.01 < found < 0.99, found)
+
+    def test_several_workloads_and_budgets_in_one_call(self):
+        plot = self.path("bench.svg")
+        arguments = ["--workload", "c,sequential", "--budget", "5%,1MiB", "--against", "rocksdb",
+                     "--plot", plot]
+        runs = self.bench(*arguments)["runs"]
+        self.assertEqual([(run["workload"], run["budget"]) for run in runs],
+                         [("c", 17400), ("c", 1 << 20),
+                          ("sequential", 17400), ("sequential", 1 << 20)])
+        for run in runs:
+            self.check_sides(run, ["kvcache", "rocksdb"])
+            self.assertRegex(run["rocksdb"], r"\A\d+\.\d+\.\d+, with(out)? assertions\Z")
+        with open(plot, encoding="utf-8") as file:
+            picture = file.read()
+        for text in ("c 5%", "sequential 1MiB", "than rocksdb", "3,000 records"):
+            self.assertIn(text, picture)
+        self.assertIn("exists", self.failure(2, "bench", "--records", "10", *arguments))
+        self.bench(*arguments, "--force")
+
+    def test_the_keys_of_a_trace(self):
+        trace = self.path("requests.txt")
+        with open(trace, "w", encoding="utf-8") as file:
+            file.writelines(f"key{i * i % 900}\n" for i in range(5000))
+        keys = len({i * i % 900 for i in range(5000)})
+        result = self.bench("--workload", trace, "--budget", "1MiB", "--against", "rocksdb-row")
+        self.assertEqual((result["workload"], result["records"]), ("requests.txt", keys))
+        self.assertEqual(result["results"][0]["tier_hit_ratio"], 1)
+        empty = self.path("empty.txt")
+        open(empty, "wb").close()
+        self.assertIn("without requests", self.failure(3, "bench", "--workload", empty))
+
     def test_for_people(self):
         scratch = self.path("")
         out = self.output("bench", "--scratch", scratch, "--records", "3000", "--ops", "1000",
@@ -85,7 +121,7 @@ class Bench(harness.TestCase):
         self.assertRegex(out, r"\nkvcache +[\d,]+ .* 1\.00x\nrocksdb-row +[\d,]+ ")
 
     def test_an_interrupt_leaves_nothing_behind(self):
-        for made in ("*/database/*.log", "*/kvcache/CURRENT"):  # while loading; while asking
+        for made in ("*/database-*/*.log", "*/kvcache/CURRENT"):  # while loading; while asking
             scratch = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
             with subprocess.Popen([harness.KVTOOL, "bench", "--scratch", scratch,
                                    "--records", "200000", "--rounds", "1000"],
@@ -103,7 +139,8 @@ class Bench(harness.TestCase):
         self.check_wrong_calls(["bench", "--records", "10"], [
             (["--workload", "g"], ["--workload g", "mixgraph"]),
             (["--budget", "100"], ["--budget 100", "64MiB"]),
-            (["--budget", "1%,2%"], ["--budget 1%,2%"]),
+            (["--budget", "1%,2"], ["--budget 1%,2"]),
+            (["--plot", "bench.gif"], ["bench.gif", ".svg"]),
             (["--against", "memcached"], ["--against memcached", "rocksdb-row"]),
             (["--records", "0"], ["--records"]),
             (["--tier-share", "1.5"], ["--tier-share"]),

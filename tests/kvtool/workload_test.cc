@@ -21,7 +21,7 @@ constexpr int kDrawn = 200'000;
 
 std::vector<Request> Draw(std::string_view name, Lane lane = {}, std::uint64_t seed = 1,
                           int count = kDrawn) {
-  const auto workload = (*FindWorkload(name))->make(kRecords, lane, seed);
+  const auto workload = FindWorkload(name)->make(kRecords, lane, seed);
   std::vector<Request> requests;
   for (int i = 0; i < count; ++i) requests.push_back(workload->Next());
   return requests;
@@ -190,8 +190,7 @@ TEST_CASE("values have their size, and no two are equal") {
   CHECK(one != other);
 }
 
-TEST_CASE("an unknown workload is refused with those that there are") {
-  const auto unknown = FindWorkload("z");
-  REQUIRE_FALSE(unknown);
-  CHECK(unknown.error().message.find("mixgraph") != std::string::npos);
+TEST_CASE("workloads are found by their names") {
+  for (const WorkloadInfo& workload : Workloads()) CHECK(FindWorkload(workload.name) == &workload);
+  CHECK(FindWorkload("z") == nullptr);
 }
