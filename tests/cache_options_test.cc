@@ -146,7 +146,7 @@ TEST_CASE("policy strings of a hostile user are refused in one line") {
                                           "%s%n",
                                           "{}",
                                           "{0}{1}"};
-  auto cache = Cache::Open(Options(), MakeMemoryStore());
+  auto cache = Cache::Open(Options{.policy = "lru"}, MakeMemoryStore());
   REQUIRE(cache);
   for (const std::string& spec : specs) {
     CAPTURE(spec.substr(0, 40));

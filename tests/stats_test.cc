@@ -179,6 +179,7 @@ TEST_CASE("a split of a memory budget, in all texts") {
   CHECK(stats.ToPrometheus().find("kvcache_split") == std::string::npos);
   stats.split = {.budget_bytes = 4096,
                  .fixed = false,
+                 .memtable_bytes = 512,
                  .tier_bytes = 1024,
                  .block_cache_bytes = 3072,
                  .block_cache_used_bytes = 2048,
@@ -195,8 +196,8 @@ TEST_CASE("a split of a memory budget, in all texts") {
   CHECK(json.at("tier_bytes") == 1024);
   CHECK(json.at("block_saving_nanoseconds") == 7'000'000);
   const std::string text = stats.ToText();
-  CHECK(text.find("\nmemory budget  4.0 KiB: tier 1.0 KiB, block cache 3.0 KiB (2.0 KiB used)\n") !=
-        std::string::npos);
+  CHECK(text.find("\nmemory budget  4.0 KiB: memtables 512 B, tier 1.0 KiB, block cache 3.0 KiB "
+                  "(2.0 KiB used)\n") != std::string::npos);
   CHECK(text.find("\nsplit moves    2 to the tier, 3 to the block cache\n") != std::string::npos);
   CHECK(text.find("the tier 5.0 s, the block cache 7.0 ms; a read takes 4.0 us and 90.0 us for") !=
         std::string::npos);

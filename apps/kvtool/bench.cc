@@ -374,7 +374,7 @@ void AddBench(CLI::App& app, Action& action) {
       ->capture_default_str();
   command
       ->add_option("--tier-share", arguments->tier_share,
-                   "Share of the budget for the tier; the rest is block cache\n"
+                   "Share of the caches for the tier; the rest is block cache\n"
                    "(default: kvcache finds it)")
       ->type_name("X")
       ->check(CLI::Range(0.0, 1.0).description(""));
@@ -385,8 +385,9 @@ void AddBench(CLI::App& app, Action& action) {
           "\n"
           "Systems: kvcache with --policy, and RocksDB alone with its block cache (rocksdb: LRU,\n"
           "rocksdb-hyper: HyperClockCache) or nine tenths row cache (rocksdb-row). All have the\n"
-          "same options but for that: blocks of 4 KiB, uncompressed, Bloom filters, index and\n"
-          "filters in memory outside the budget. Each has a copy of one database and gets the\n"
+          "same options but for that: blocks of 4 KiB, uncompressed, Bloom filters, an eighth of\n"
+          "the budget for memtables, index and filters outside it. Each has a copy of one database "
+          "and gets the\n"
           "same requests, first until it misses no less, then in rounds by turns.\n"
           "\n"
           "Examples:\n"

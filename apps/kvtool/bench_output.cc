@@ -65,7 +65,7 @@ void PrintText(Output& out, const BenchResult& result) {
   out.Line("");
   out.Line(
       fmt::format("hits: reads answered without the device, tier: by the memory tier, which has "
-                  "that share of the budget;\nmodelled: us an operation, CPU and {} us for each "
+                  "that share of the caches;\nmodelled: us an operation, CPU and {} us for each "
                   "read of the device; kvcache: how many times as fast\nit is by that; RocksDB {}",
                   result.read_us, RocksDbKind()));
   out.Line("");

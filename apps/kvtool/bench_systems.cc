@@ -9,11 +9,13 @@
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/version.h>
+#include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "cache/memory_split.h"
 #include "kvcache/cache.h"
 
 namespace kvcache::kvtool {
@@ -130,9 +132,10 @@ class KvcacheSystem : public System {
   }
   TierFigures Tier() override {
     Stats now = cache_->GetStats();
-    const TierFigures figures{.hit_ratio = (now - before_).hit_ratio(),
-                              .share = static_cast<double>(now.split.tier_bytes) /
-                                       static_cast<double>(now.split.budget_bytes)};
+    const std::uint64_t bytes = now.split.budget_bytes - now.split.memtable_bytes;
+    const TierFigures figures{
+        .hit_ratio = (now - before_).hit_ratio(),
+        .share = static_cast<double>(now.split.tier_bytes) / static_cast<double>(bytes)};
     before_ = std::move(now);
     return figures;
   }
@@ -156,10 +159,14 @@ Outcome<std::unique_ptr<System>> OpenKvcache(const std::string& path,
   return std::make_unique<KvcacheSystem>(*std::move(cache));
 }
 
+// Memtables keep to what kvcache's do.
 Outcome<std::unique_ptr<System>> OpenRocksDbAlone(const std::string& path,
-                                                  const rocksdb::Options& options) {
+                                                  rocksdb::Options database, std::uint64_t budget) {
+  const std::size_t memtables = MemorySplit::MemtableBytes(budget);
+  database.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(memtables);
+  database.write_buffer_size = memtables / 2;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(database, path, &db);
   if (!status.ok()) return Failed(fmt::format("database {}: {}", path, status.ToString()));
   return std::make_unique<RocksDbSystem>(db);
 }
@@ -180,17 +187,13 @@ const std::vector<std::string_view>& SystemNames() {
 Outcome<std::unique_ptr<System>> OpenSystem(std::string_view name, const std::string& path,
                                             const SystemOptions& options) {
   if (name == "kvcache") return OpenKvcache(path, options);
-  if (name == "rocksdb-hyper") {
-    return OpenRocksDbAlone(path, OptionsWith(HyperClockCache(options.budget), options.direct));
-  }
-  if (name == "rocksdb-row") {
-    const std::uint64_t rows = Part(options.budget, 0.9);
-    rocksdb::Options database =
-        OptionsWith(rocksdb::NewLRUCache(options.budget - rows), options.direct);
-    database.row_cache = rocksdb::NewLRUCache(rows);
-    return OpenRocksDbAlone(path, database);
-  }
-  return OpenRocksDbAlone(path, OptionsWith(rocksdb::NewLRUCache(options.budget), options.direct));
+  const std::uint64_t bytes = MemorySplit::CacheBytes(options.budget);
+  const std::uint64_t rows = name == "rocksdb-row" ? Part(bytes, 0.9) : 0;
+  auto blocks =
+      name == "rocksdb-hyper" ? HyperClockCache(bytes) : rocksdb::NewLRUCache(bytes - rows);
+  rocksdb::Options database = OptionsWith(std::move(blocks), options.direct);
+  if (rows != 0) database.row_cache = rocksdb::NewLRUCache(rows);
+  return OpenRocksDbAlone(path, std::move(database), options.budget);
 }
 
 std::string RocksDbKind() {

@@ -1,7 +1,7 @@
 // The sides of kvtool bench: ways to keep the hot part of a database in so much memory.
 //
 // All have the same RocksDB options: blocks of 4 KiB, not compressed, Bloom filters of 10 bits a
-// key, index and filters outside the budget, memtables of 64 MiB.
+// key, index and filters outside the budget, memtables an eighth of it.
 #pragma once
 
 #include <cstddef>
@@ -19,17 +19,17 @@
 namespace kvcache::kvtool {
 
 struct SystemOptions {
-  std::uint64_t budget = 0;  // bytes of cache, whatever of it is cached
+  std::uint64_t budget = 0;  // bytes of caches and memtables
   bool direct = false;       // reads pass by the page cache
   std::string policy;        // of kvcache
-  // Of the budget, of kvcache; the rest is block cache. None: as it finds.
+  // Of what the budget leaves for caches, of kvcache; the rest is block cache. None: as it finds.
   std::optional<double> tier_share = std::nullopt;
 };
 
 // Zero without a tier.
 struct TierFigures {
   double hit_ratio = 0;  // of the reads since the call before
-  double share = 0;      // of the budget, now
+  double share = 0;      // of what the budget leaves for caches, now
 };
 
 // Thread-safe.

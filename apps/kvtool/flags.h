@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "kvcache/options.h"
 #include "kvcache/stats.h"
 #include "outcome.h"
 
@@ -14,7 +15,7 @@ namespace kvcache::kvtool {
 struct Flags {
   std::string db;
   std::string capacity = "64MiB";
-  std::string policy = "lru";
+  std::string policy = Options{}.policy;
   bool json = false;
   bool hex = false;
   bool read_only = false;

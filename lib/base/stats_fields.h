@@ -71,8 +71,9 @@ inline constexpr auto kSplitFields = [] {
   using enum FieldUnit;
   using S = SplitStats;
   return std::to_array<SplitField>({
-      {"budget_bytes", "Memory for the tier and the block cache together.", kGauge, kBytes,
-       &S::budget_bytes},
+      {"budget_bytes", "Memory for all three together.", kGauge, kBytes, &S::budget_bytes},
+      {"memtable_bytes", "What of it is set aside for memtables.", kGauge, kBytes,
+       &S::memtable_bytes},
       {"tier_bytes", "What of it the tier may use.", kGauge, kBytes, &S::tier_bytes},
       {"block_cache_bytes", "What of it the block cache may use.", kGauge, kBytes,
        &S::block_cache_bytes},

@@ -83,7 +83,8 @@ std::string FormatRecording(const RecordingStats& recording) {
 
 void AppendSplit(std::string& text, const SplitStats& split) {
   AppendLine(text, "memory budget",
-             fmt::format("{}: tier {}, block cache {} ({} used)", FormatSize(split.budget_bytes),
+             fmt::format("{}: memtables {}, tier {}, block cache {} ({} used)",
+                         FormatSize(split.budget_bytes), FormatSize(split.memtable_bytes),
                          FormatSize(split.tier_bytes), FormatSize(split.block_cache_bytes),
                          FormatSize(split.block_cache_used_bytes)));
   if (split.fixed) return;

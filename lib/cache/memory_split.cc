@@ -27,22 +27,23 @@ void Learn(double& mean, double value) {
   mean += (std::clamp(value, 1.0, kMost * mean) - mean) * kWeight;
 }
 
-// Half of the budget, until it is known better.
+// Half, until it is known better.
 std::uint64_t FirstTierBytes(const Options& options) {
-  const double share = options.tier_share.value_or(0.5);
-  return static_cast<std::uint64_t>(
-      std::llround(static_cast<double>(options.memory_budget) * share));
+  const auto bytes = static_cast<double>(MemorySplit::CacheBytes(options.memory_budget));
+  return static_cast<std::uint64_t>(std::llround(bytes * options.tier_share.value_or(0.5)));
 }
 
 }  // namespace
 
 MemorySplit::MemorySplit(const Options& options)
     : fixed_(options.tier_share.has_value()),
-      rule_(options.memory_budget, FirstTierBytes(options)),
+      rule_(CacheBytes(options.memory_budget), FirstTierBytes(options)),
+      cache_bytes_(CacheBytes(options.memory_budget)),
       tier_bytes_(rule_.tier()),
-      block_cache_(NewBlockCache(
-          options.memory_budget - tier_bytes_,
-          fixed_ ? options.memory_budget - tier_bytes_ : SplitRule::Least(options.memory_budget))) {
+      block_cache_(
+          NewBlockCache(cache_bytes_ - tier_bytes_,
+                        fixed_ ? cache_bytes_ - tier_bytes_ : SplitRule::Least(cache_bytes_),
+                        MemtableBytes(options.memory_budget))) {
   stats_.budget_bytes = options.memory_budget;
   stats_.fixed = fixed_;
   ghost_.SetReach(rule_.reach() / static_cast<std::uint64_t>(entry_bytes_));
@@ -117,16 +118,16 @@ void MemorySplit::SetReach(const MemoryTier& tier) {
 
 // A piece of what is to be moved.
 void MemorySplit::Move(MemoryTier& tier) {
-  const std::uint64_t piece = PieceOf(stats_.budget_bytes);
+  const std::uint64_t piece = PieceOf(cache_bytes_);
   if (tier_bytes_ < rule_.tier()) {
     tier_bytes_ = std::min(tier_bytes_ + piece, rule_.tier());
-    block_cache_->SetCapacity(stats_.budget_bytes - tier_bytes_);
+    block_cache_->SetCapacity(cache_bytes_ - tier_bytes_);
     tier.SetLimit(tier_bytes_);
   } else if (tier_bytes_ > rule_.tier()) {
     tier_bytes_ = std::max(tier_bytes_ - std::min(piece, tier_bytes_), rule_.tier());
     tier.SetLimit(tier_bytes_);
   }
-  if (tier.GiveUp() || block_cache_->capacity() < stats_.budget_bytes - tier_bytes_) {
+  if (tier.GiveUp() || block_cache_->capacity() < cache_bytes_ - tier_bytes_) {
     GiveToBlocks(tier);
   }
 }
@@ -134,11 +135,13 @@ void MemorySplit::Move(MemoryTier& tier) {
 void MemorySplit::SetBudget(std::uint64_t bytes, MemoryTier& tier) {
   {
     const std::lock_guard lock(mutex_);
-    const double share =
-        static_cast<double>(rule_.tier()) / static_cast<double>(stats_.budget_bytes);
+    const double share = static_cast<double>(rule_.tier()) / static_cast<double>(cache_bytes_);
     stats_.budget_bytes = bytes;
-    tier_bytes_ = static_cast<std::uint64_t>(std::llround(share * static_cast<double>(bytes)));
-    rule_ = SplitRule(bytes, tier_bytes_);
+    cache_bytes_ = CacheBytes(bytes);
+    tier_bytes_ =
+        static_cast<std::uint64_t>(std::llround(share * static_cast<double>(cache_bytes_)));
+    rule_ = SplitRule(cache_bytes_, tier_bytes_);
+    block_cache_->SetMemtableBytes(MemtableBytes(bytes));
     tier.SetLimit(tier_bytes_);
     SetReach(tier);
   }
@@ -151,12 +154,13 @@ void MemorySplit::SetBudget(std::uint64_t bytes, MemoryTier& tier) {
 // All that the tier does not have, not only what it may not have.
 void MemorySplit::GiveToBlocks(const MemoryTier& tier) {
   const std::uint64_t held = std::max(tier_bytes_, tier.used());
-  block_cache_->SetCapacity(stats_.budget_bytes - std::min(held, stats_.budget_bytes));
+  block_cache_->SetCapacity(cache_bytes_ - std::min(held, cache_bytes_));
 }
 
 SplitStats MemorySplit::GetStats() {
   const std::lock_guard lock(mutex_);
   SplitStats stats = stats_;
+  stats.memtable_bytes = stats_.budget_bytes - cache_bytes_;
   stats.tier_bytes = tier_bytes_;
   stats.block_cache_bytes = block_cache_->capacity();
   stats.block_cache_used_bytes = block_cache_->used();

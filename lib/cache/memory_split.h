@@ -1,10 +1,12 @@
-// MemorySplit: one budget of memory for the tier and the store's block cache, divided by SplitRule
-// as the workload goes, or as the caller has fixed it.
+// MemorySplit: one budget of memory for memtables, which get a fixed part, and for the tier and the
+// store's block cache, which share the rest by SplitRule as the workload goes, or as the caller has
+// fixed it.
 //
 // Memory moves in small pieces, on threads that read the store: the side that shrinks first gives
 // up, then the other one gets it, so that both together stay within the budget.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -50,6 +52,17 @@ class MemorySplit {
 
   SplitStats GetStats();
 
+  // What of a budget the memtables may take: an eighth, and no more than RocksDB's own default.
+  // Less than 128 KiB would be flushed all the time.
+  static std::uint64_t MemtableBytes(std::uint64_t budget) {
+    return std::clamp<std::uint64_t>(budget / 8, std::uint64_t{128} << 10,
+                                     std::uint64_t{128} << 20);
+  }
+  // The rest, at least half.
+  static std::uint64_t CacheBytes(std::uint64_t budget) {
+    return budget - std::min(MemtableBytes(budget), budget / 2);
+  }
+
  private:
   void LearnCosts(const Load& load);
   void AddBlockEvidence();
@@ -63,7 +76,8 @@ class MemorySplit {
 
   std::mutex mutex_;  // all below
   SplitRule rule_;
-  std::uint64_t tier_bytes_;  // on its way to what the rule says
+  std::uint64_t cache_bytes_;  // tier and block cache together
+  std::uint64_t tier_bytes_;   // on its way to what the rule says
   std::shared_ptr<BlockCache> block_cache_;
   BlockCache::Misses seen_;  // misses that have been evidence
   std::uint64_t looks_ = 0;

@@ -1,4 +1,5 @@
-// BlockCache: RocksDB's block cache as the other side of a memory budget.
+// BlockCache: RocksDB's block cache, as the other side of a memory budget, and the bound of the
+// memtables, which are neither side's.
 #pragma once
 
 #include <cstdint>
@@ -27,12 +28,16 @@ class BlockCache {
   // Since it was made.
   virtual Misses misses() const = 0;
 
+  // Memtables of databases that use it are flushed rather than take more, all together.
+  virtual void SetMemtableBytes(std::uint64_t bytes) = 0;
+
   // Blocks that this thread has missed so far, in any such cache.
   static std::uint64_t ThreadMisses();
 };
 
 // For OpenRocksDb. LRU, as RocksDB has it by default; in at most so many parts as leave 256 KiB to
 // each when it is at its `least` capacity.
-std::shared_ptr<BlockCache> NewBlockCache(std::uint64_t capacity, std::uint64_t least);
+std::shared_ptr<BlockCache> NewBlockCache(std::uint64_t capacity, std::uint64_t least,
+                                          std::uint64_t memtable_bytes);
 
 }  // namespace kvcache

@@ -3,6 +3,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/secondary_cache.h>
 #include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
 #include <atomic>
@@ -70,9 +71,13 @@ class Listener : public rocksdb::SecondaryCache {
   std::atomic<double> noise_{0};
 };
 
+// One is written to while another one is flushed.
+constexpr std::size_t kMemtables = 2;
+
 class LruBlockCache : public BlockCache {
  public:
-  LruBlockCache(std::uint64_t capacity, int shard_bits) {
+  LruBlockCache(std::uint64_t capacity, int shard_bits, std::uint64_t memtable_bytes)
+      : memtables_(std::make_shared<rocksdb::WriteBufferManager>(memtable_bytes)) {
     rocksdb::LRUCacheOptions options;
     options.capacity = capacity;
     options.num_shard_bits = shard_bits;
@@ -85,33 +90,52 @@ class LruBlockCache : public BlockCache {
   std::uint64_t used() const override { return cache_->GetUsage(); }
   void SetReach(std::uint64_t bytes) override { listener_->SetReach(bytes); }
   Misses misses() const override { return listener_->misses(); }
+  void SetMemtableBytes(std::uint64_t bytes) override { memtables_->SetBufferSize(bytes); }
 
   const std::shared_ptr<rocksdb::Cache>& cache() const { return cache_; }
+  const std::shared_ptr<rocksdb::WriteBufferManager>& memtables() const { return memtables_; }
 
  private:
   const std::shared_ptr<Listener> listener_ = std::make_shared<Listener>();
+  const std::shared_ptr<rocksdb::WriteBufferManager> memtables_;
   std::shared_ptr<rocksdb::Cache> cache_;
 };
+
+std::shared_ptr<rocksdb::TableFactory> WithBlockCache(
+    const std::shared_ptr<rocksdb::TableFactory>& factory,
+    const std::shared_ptr<rocksdb::Cache>& cache) {
+  const auto* options = factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+  if (options == nullptr) return factory;
+  rocksdb::BlockBasedTableOptions changed = *options;
+  changed.no_block_cache = false;
+  changed.block_cache = cache;
+  return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(changed));
+}
 
 }  // namespace
 
 std::uint64_t BlockCache::ThreadMisses() { return thread_misses; }
 
-std::shared_ptr<BlockCache> NewBlockCache(std::uint64_t capacity, std::uint64_t least) {
+std::shared_ptr<BlockCache> NewBlockCache(std::uint64_t capacity, std::uint64_t least,
+                                          std::uint64_t memtable_bytes) {
   constexpr std::uint64_t kLeastPart = std::uint64_t{256} << 10;
   constexpr std::uint64_t kMostParts = 64;
   const std::uint64_t parts = std::clamp<std::uint64_t>(least / kLeastPart, 1, kMostParts);
-  return std::make_shared<LruBlockCache>(capacity, std::bit_width(parts) - 1);
+  return std::make_shared<LruBlockCache>(capacity, std::bit_width(parts) - 1, memtable_bytes);
 }
 
-std::shared_ptr<rocksdb::TableFactory> WithBlockCache(
-    const std::shared_ptr<rocksdb::TableFactory>& factory, const BlockCache& cache) {
-  const auto* options = factory->GetOptions<rocksdb::BlockBasedTableOptions>();
-  if (options == nullptr) return factory;
-  rocksdb::BlockBasedTableOptions changed = *options;
-  changed.no_block_cache = false;
-  changed.block_cache = static_cast<const LruBlockCache&>(cache).cache();
-  return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(changed));
+void UseBlockCache(Setup& setup, const BlockCache& cache) {
+  const auto& ours = static_cast<const LruBlockCache&>(cache);
+  setup.db.write_buffer_manager = ours.memtables();
+  const std::size_t memtable = ours.memtables()->buffer_size() / kMemtables;
+  for (rocksdb::ColumnFamilyDescriptor& family : setup.families) {
+    std::shared_ptr<rocksdb::TableFactory>& factory = family.options.table_factory;
+    factory = WithBlockCache(factory, ours.cache());
+    if (family.options.write_buffer_size > memtable) {
+      family.options.write_buffer_size = memtable;
+      family.options.arena_block_size = 0;  // a share of write_buffer_size
+    }
+  }
 }
 
 }  // namespace kvcache

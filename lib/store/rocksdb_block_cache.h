@@ -1,15 +1,13 @@
 // RocksDB's side of BlockCache.
 #pragma once
 
-#include <rocksdb/options.h>
-
 #include "store/block_cache.h"
+#include "store/rocksdb_setup.h"
 
 namespace kvcache {
 
-// A copy of the table factory with this block cache in place of its own. One that has no block
-// cache, PlainTable's for example, comes back as it is.
-std::shared_ptr<rocksdb::TableFactory> WithBlockCache(
-    const std::shared_ptr<rocksdb::TableFactory>& factory, const BlockCache& cache);
+// Puts it in place of the block caches of all column families that have one (PlainTable has none),
+// and its bound of the memtables in place of the setup's.
+void UseBlockCache(Setup& setup, const BlockCache& cache);
 
 }  // namespace kvcache

@@ -7,7 +7,7 @@
 namespace kvcache {
 
 // As the public one; all column families use `block_cache` in place of their own, unless it is
-// null. The database keeps what it needs of it.
+// null, and their memtables keep to its bound. The database keeps what it needs of it.
 Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksDbOptions& options,
                                            const BlockCache* block_cache);
 

@@ -314,11 +314,7 @@ Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksD
   }
   Result<Setup> setup = PrepareSetup(path, options, env, exists, where);
   if (!setup) return std::unexpected(setup.error());
-  if (block_cache != nullptr) {
-    for (rocksdb::ColumnFamilyDescriptor& family : setup->families) {
-      family.options.table_factory = WithBlockCache(family.options.table_factory, *block_cache);
-    }
-  }
+  if (block_cache != nullptr) UseBlockCache(*setup, *block_cache);
 
   auto database = std::make_unique<Database>();
   rocksdb::Status status;

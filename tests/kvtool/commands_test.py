@@ -149,8 +149,9 @@ class Stats(harness.TestCase):
         self.output("put", "k", "v")
         text = self.output("stats").decode()
         self.assertRegex(text, r"estimated_keys +1\n")
-        self.assertIn("memory tier (lru, 64.0 MiB)", text)
-        self.assertIn("(lru, 7 entries)", self.output("stats", "--capacity", "7entries").decode())
+        self.assertRegex(text, r"memory tier \(s3-fifo:.*, 64\.0 MiB\)")
+        self.assertIn("(lru, 7 entries)", self.output("stats", "--policy", "lru", "--capacity",
+                                                      "7entries").decode())
         prometheus = self.output("stats", "--prometheus").decode()
         self.assertIn("# TYPE kvcache_hits_total counter\nkvcache_hits_total 0\n", prometheus)
 

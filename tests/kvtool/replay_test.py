@@ -54,7 +54,7 @@ class Replay(harness.TestCase):
         self.assertTrue(0 < result["p50_us"] <= result["p99_us"] <= result["p99_9_us"])
 
     def test_a_tier_of_some_entries(self):
-        result = self.replay("trace", "--capacity", "100entries")
+        result = self.replay("trace", "--capacity", "100entries", "--policy", "lru")
         self.assertEqual(result["entries"], 100)
         expected = lru_hits(self.keys, 100) / len(self.keys)
         self.assertAlmostEqual(result["hit_ratio"], expected, delta=0.01)
@@ -107,7 +107,7 @@ class Replay(harness.TestCase):
 
     def test_text(self):
         text = self.output("replay", "trace", "--capacity", "100entries").decode()
-        for row in (r"policy +lru", r"capacity +100 entries", r"requests +20,000", r"hits +[\d,]+",
+        for row in (r"policy +s3-fifo:.*", r"capacity +100 entries", r"requests +20,000", r"hits +[\d,]+",
                     r"misses +[\d,]+", r"hit ratio +0\.\d{4}", r"requests per second +[\d,]+",
                     r"latency +p50 [\d.]+ us, p99 [\d.]+ us, p99.9 [\d.]+ us",
                     r"store reads +[\d,]+"):

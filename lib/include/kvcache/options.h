@@ -29,19 +29,24 @@ struct Options {
   // 0: `capacity` counts.
   std::uint64_t capacity_entries = 0;
 
-  // In place of `capacity`: bytes for the tier and RocksDB's block cache together, shared out as
-  // the workload goes: memory goes where it saves the most time, by what each side has lately
-  // evicted and would have to read again, and by what reads are measured to cost. Stats::split
-  // tells. Replaces the block cache of the database's options in all its column families. Memtables
-  // come on top, and so do index and filter blocks, unless cache_index_and_filter_blocks puts them
-  // into the block cache. Only for a database that Cache::Open opens itself. 0: none.
+  // In place of `capacity`: bytes for the tier, RocksDB's block cache and its memtables together.
+  // Memtables get an eighth, from 128 KiB to 128 MiB. The caches share the rest as the workload
+  // goes: memory goes where it saves the most time, by what each side has lately evicted and would
+  // have to read again, and by what reads are measured to cost. Stats::split tells. In all column
+  // families of the database it replaces block cache and write buffer manager, and
+  // write_buffer_size where that is larger. Index and filter blocks come on top, unless
+  // cache_index_and_filter_blocks puts them into the block cache. Only for a database that
+  // Cache::Open opens itself. 0: none.
   std::uint64_t memory_budget = 0;
 
-  // Share of the memory budget that the tier has, from 0 to 1. Unset: found and followed.
+  // Share that the tier has of what a memory budget leaves for caches, from 0 to 1. Unset: found
+  // and followed.
   std::optional<double> tier_share = std::nullopt;
 
   // Eviction policy and its parameters: "lru", "lfu", "lru-k:k=2". RegisteredPolicies() has all.
-  std::string policy = "lru";
+  // Of those whose hits take no lock, the default misses least over the traces of
+  // bench/POLICIES.md.
+  std::string policy = "s3-fifo";
 
   // Parts of the tier with a lock each, fixed while open; a power of two up to 1024.
   // 0: four for each processor, or as many as leave 32 MiB of capacity, or 256 Ki entries, to each;

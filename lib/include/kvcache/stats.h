@@ -65,6 +65,7 @@ struct SplitStats {
   std::uint64_t budget_bytes = 0;  // 0: there is none, and nothing below means anything
   bool fixed = false;              // by Options::tier_share
   // Gauges, in bytes.
+  std::uint64_t memtable_bytes = 0;          // what is set aside for memtables
   std::uint64_t tier_bytes = 0;              // what the tier may use
   std::uint64_t block_cache_bytes = 0;       // what the block cache may use
   std::uint64_t block_cache_used_bytes = 0;  // what it does use
