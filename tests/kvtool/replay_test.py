@@ -107,7 +107,8 @@ class Replay(harness.TestCase):
 
     def test_text(self):
         text = self.output("replay", "trace", "--capacity", "100entries").decode()
-        for row in (r"policy +s3-fifo:.*", r"capacity +100 entries", r"requests +20,000", r"hits +[\d,]+",
+        for row in (r"policy +s3-fifo:.*", r"capacity +100 entries", r"requests +20,000",
+                    r"hits +[\d,]+",
                     r"misses +[\d,]+", r"hit ratio +0\.\d{4}", r"requests per second +[\d,]+",
                     r"latency +p50 [\d.]+ us, p99 [\d.]+ us, p99.9 [\d.]+ us",
                     r"store reads +[\d,]+"):
