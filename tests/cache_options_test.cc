@@ -91,7 +91,7 @@ TEST_CASE("shards by default: no fewer than large tiers need, no more than small
   CHECK(shards({.capacity = 0}) == 1);
   CHECK(shards({.capacity = 3 * kMiB}) == 2);
   CHECK(shards({.capacity = 16 * kMiB}) >= 4);
-  CHECK(shards({.capacity = 32 * 200 * kMiB}) >= 256);
+  CHECK(shards({.capacity = kMiB * 200 * 32}) >= 256);
   CHECK(shards({.capacity = ~std::uint64_t{0}}) == 1024);
   CHECK(shards({.capacity_entries = 1000}) == 1);
   CHECK(shards({.capacity_entries = std::uint64_t{200} << 18}) >= 256);

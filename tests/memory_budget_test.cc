@@ -6,6 +6,7 @@
 #include <rocksdb/table.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -82,6 +83,8 @@ TEST_CASE("what makes no sense is refused") {
   CHECK(why({.capacity_entries = 5, .memory_budget = kMiB}).find("capacity_entries") !=
         std::string::npos);
   CHECK(why({.memory_budget = kMiB, .tier_share = 1.5}).find("tier_share = 1.5") !=
+        std::string::npos);
+  CHECK(why({.memory_budget = kMiB, .tier_share = std::nan("")}).find("tier_share = nan") !=
         std::string::npos);
   CHECK(why({.tier_share = 0.5}).find("memory_budget") != std::string::npos);
   const auto over_own = Cache::Open({.memory_budget = kMiB}, MakeMemoryStore());

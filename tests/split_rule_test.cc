@@ -86,8 +86,9 @@ TEST_CASE("after a move it waits until the side that grew could have filled") {
   };
   CHECK(add(SplitRule::kTier, 100, 0));
   const std::uint64_t grown = rule.tier();
-  CHECK(grown > kBudget / 2);
-  const auto step = static_cast<double>(grown - kBudget / 2);
+  const std::uint64_t half = kBudget / 2;
+  CHECK(grown > half);
+  const auto step = static_cast<double>(grown - half);
   // Blocks would save much, but the tier has only just grown.
   CHECK_FALSE(add(SplitRule::kBlocks, 1000, 0));
   CHECK_FALSE(add(SplitRule::kTier, 0, step / 2));

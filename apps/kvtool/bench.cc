@@ -22,7 +22,6 @@
 #include "bench_rounds.h"
 #include "bench_systems.h"
 #include "commands.h"
-#include "output_file.h"
 #include "plot.h"
 #include "progress.h"
 #include "simulation_flags.h"
@@ -120,8 +119,7 @@ Outcome<Bench> Check(const BenchArguments& arguments) {
   if (!systems) return std::unexpected(systems.error());
   bench.systems = *systems;
   if (!arguments.plot.empty()) {
-    if (auto able = CheckPlotting(arguments.plot); !able) return std::unexpected(able.error());
-    if (auto able = OutputFile::Check(arguments.plot, arguments.force); !able) {
+    if (auto able = CheckPlotting(arguments.plot, arguments.force); !able) {
       return std::unexpected(able.error());
     }
   }

@@ -17,6 +17,7 @@
 
 #include "cache/memory_split.h"
 #include "kvcache/cache.h"
+#include "store/rocksdb_setup.h"
 
 namespace kvcache::kvtool {
 namespace {
@@ -164,7 +165,7 @@ Outcome<std::unique_ptr<System>> OpenRocksDbAlone(const std::string& path,
                                                   rocksdb::Options database, std::uint64_t budget) {
   const std::size_t memtables = MemorySplit::MemtableBytes(budget);
   database.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(memtables);
-  database.write_buffer_size = memtables / 2;
+  LimitMemtables(database, memtables);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(database, path, &db);
   if (!status.ok()) return Failed(fmt::format("database {}: {}", path, status.ToString()));

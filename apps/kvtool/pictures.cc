@@ -58,8 +58,7 @@ void AddPictureFlags(CLI::App& command, PictureFlags& flags) {
 
 Outcome<void> CheckPictures(const PictureFlags& flags) {
   if (!flags.plot.empty()) {
-    if (auto able = CheckPlotting(flags.plot); !able) return able;
-    if (auto able = OutputFile::Check(flags.plot, flags.force); !able) return able;
+    if (auto able = CheckPlotting(flags.plot, flags.force); !able) return able;
   }
   if (!flags.report.empty()) {
     if (auto able = CheckReport(flags.report); !able) return able;

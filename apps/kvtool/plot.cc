@@ -230,10 +230,10 @@ Outcome<bool> IsSvg(const std::string& path) {
 
 }  // namespace
 
-Outcome<void> CheckPlotting(const std::string& path) {
+Outcome<void> CheckPlotting(const std::string& path, bool force) {
   if (const auto svg = IsSvg(path); !svg) return std::unexpected(svg.error());
   if (const auto run = RunGnuplot(""); !run) return std::unexpected(run.error());
-  return {};
+  return OutputFile::Check(path, force);
 }
 
 Outcome<void> DrawBars(const BarChart& chart, const std::string& path, bool force) {

@@ -44,9 +44,9 @@ struct BarChart {
   std::vector<BarSeries> series;
 };
 
-// Whether plots can be drawn into `path`: its suffix is .svg or .png, and there is a gnuplot. To be
-// asked before the work whose results are to be drawn.
-Outcome<void> CheckPlotting(const std::string& path);
+// Whether plots can be drawn into `path`: its suffix is .svg or .png, there is a gnuplot, and the
+// file can be made. To be asked before the work whose results are to be drawn.
+Outcome<void> CheckPlotting(const std::string& path, bool force);
 
 // Draws the chart, 900 by 600; the file as with DrawPlots.
 Outcome<void> DrawBars(const BarChart& chart, const std::string& path, bool force);

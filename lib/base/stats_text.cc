@@ -241,8 +241,9 @@ std::string Stats::ToJson() const {
   object["recording"] = kvcache::ToJson(recording);
   object["split"] = kvcache::ToJson(split);
   Json& parts = object["shards"] = Json::array();
-  for (const ShardStats& shard : shards)
+  for (const ShardStats& shard : shards) {
     AddFields(parts.emplace_back(Json::object()), kStatsFields, shard);
+  }
   // A policy's name is the caller's: bytes that are not UTF-8 must not throw.
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -267,8 +268,9 @@ std::string Stats::ToPrometheus(bool per_shard) const {
                  recording.requests);
   for (const auto& field : kStatsFields) AppendField(text, "kvcache", field, {{"", &total}});
   if (split.budget_bytes != 0) {
-    for (const auto& field : kSplitFields)
+    for (const auto& field : kSplitFields) {
       AppendField(text, "kvcache_split", field, {{"", &split}});
+    }
   }
   AppendHistogram(text, "kvcache_load_latency_seconds", "Duration of the store's reads.",
                   load_latency);

@@ -109,8 +109,8 @@ Result<std::unique_ptr<Cache>> Cache::Open(const Options& options, std::unique_p
                 "memory_budget: only for a database that the cache opens itself, as the block "
                 "cache is made by it: use capacity");
   }
-  return std::unique_ptr<Cache>(new Cache(std::make_unique<Protocol>(
-      options, *ParsePolicy(options.policy), std::move(store), nullptr)));
+  return std::unique_ptr<Cache>(new Cache(
+      std::make_unique<Protocol>(options, *ParsePolicy(options.policy), std::move(store))));
 }
 
 Result<std::optional<Value>> Cache::Get(std::string_view key) { return protocol_->Get(key); }
@@ -199,10 +199,12 @@ Result<void> Cache::SetCapacityEntries(std::uint64_t entries) {
 
 Result<void> Cache::SetMemoryBudget(std::uint64_t bytes) {
   MemorySplit* split = protocol_->split();
-  if (split == nullptr || bytes == 0) {
+  if (split == nullptr) {
     return Fail(ErrorCode::kInvalidArgument,
-                split == nullptr ? "the cache has no memory budget: SetCapacity sets the tier's"
-                                 : "a memory budget of 0 bytes: give at least one");
+                "the cache has no memory budget: SetCapacity sets the tier's");
+  }
+  if (bytes == 0) {
+    return Fail(ErrorCode::kInvalidArgument, "a memory budget of 0 bytes: give at least one");
   }
   split->SetBudget(bytes, protocol_->tier());
   return {};

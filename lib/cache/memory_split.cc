@@ -27,19 +27,18 @@ void Learn(double& mean, double value) {
   mean += (std::clamp(value, 1.0, kMost * mean) - mean) * kWeight;
 }
 
-// Half, until it is known better.
-std::uint64_t FirstTierBytes(const Options& options) {
-  const auto bytes = static_cast<double>(MemorySplit::CacheBytes(options.memory_budget));
-  return static_cast<std::uint64_t>(std::llround(bytes * options.tier_share.value_or(0.5)));
+std::uint64_t Part(std::uint64_t bytes, double share) {
+  return static_cast<std::uint64_t>(std::llround(static_cast<double>(bytes) * share));
 }
 
 }  // namespace
 
 MemorySplit::MemorySplit(const Options& options)
     : fixed_(options.tier_share.has_value()),
-      rule_(CacheBytes(options.memory_budget), FirstTierBytes(options)),
       cache_bytes_(CacheBytes(options.memory_budget)),
-      tier_bytes_(rule_.tier()),
+      // Half, until it is known better.
+      tier_bytes_(Part(cache_bytes_, options.tier_share.value_or(0.5))),
+      rule_(cache_bytes_, tier_bytes_),
       block_cache_(
           NewBlockCache(cache_bytes_ - tier_bytes_,
                         fixed_ ? cache_bytes_ - tier_bytes_ : SplitRule::Least(cache_bytes_),
@@ -51,7 +50,6 @@ MemorySplit::MemorySplit(const Options& options)
 }
 
 void MemorySplit::Loaded(const Load& load, MemoryTier& tier) {
-  if (fixed_) return;
   const bool turn = Turn();
   if (load.returned == 0 && !turn) return;
   const std::lock_guard lock(mutex_);
@@ -138,8 +136,7 @@ void MemorySplit::SetBudget(std::uint64_t bytes, MemoryTier& tier) {
     const double share = static_cast<double>(rule_.tier()) / static_cast<double>(cache_bytes_);
     stats_.budget_bytes = bytes;
     cache_bytes_ = CacheBytes(bytes);
-    tier_bytes_ =
-        static_cast<std::uint64_t>(std::llround(share * static_cast<double>(cache_bytes_)));
+    tier_bytes_ = Part(cache_bytes_, share);
     rule_ = SplitRule(cache_bytes_, tier_bytes_);
     block_cache_->SetMemtableBytes(MemtableBytes(bytes));
     tier.SetLimit(tier_bytes_);

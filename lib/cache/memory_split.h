@@ -42,7 +42,7 @@ class MemorySplit {
     double returned = 0;      // of the keys a larger tier would have had, by ghost()
     double noise = 0;
   };
-  // Learns from it, and may move memory. Without a lock held.
+  // Learns from it, and may move memory; not where the split is fixed. Without a lock held.
   void Loaded(const Load& load, MemoryTier& tier);
   // The same after a scan, which the tier has no part in.
   void Scanned(MemoryTier& tier);
@@ -74,10 +74,10 @@ class MemorySplit {
   const bool fixed_;
   Ghost ghost_;
 
-  std::mutex mutex_;  // all below
-  SplitRule rule_;
+  std::mutex mutex_;           // all below
   std::uint64_t cache_bytes_;  // tier and block cache together
   std::uint64_t tier_bytes_;   // on its way to what the rule says
+  SplitRule rule_;
   std::shared_ptr<BlockCache> block_cache_;
   BlockCache::Misses seen_;  // misses that have been evidence
   std::uint64_t looks_ = 0;

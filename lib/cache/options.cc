@@ -25,7 +25,8 @@ Result<void> Options::Validate() const {
         ErrorCode::kInvalidArgument,
         "memory_budget and capacity_entries: a budget of bytes cannot be counted in entries");
   }
-  if (tier_share && !(*tier_share >= 0 && *tier_share <= 1)) {
+  const auto is_share = [](double x) { return x >= 0 && x <= 1; };  // not of NaN
+  if (tier_share && !is_share(*tier_share)) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("tier_share = {}: use a share from 0 to 1", *tier_share));
   }

@@ -71,9 +71,6 @@ class Listener : public rocksdb::SecondaryCache {
   std::atomic<double> noise_{0};
 };
 
-// One is written to while another one is flushed.
-constexpr std::size_t kMemtables = 2;
-
 class LruBlockCache : public BlockCache {
  public:
   LruBlockCache(std::uint64_t capacity, int shard_bits, std::uint64_t memtable_bytes)
@@ -127,14 +124,10 @@ std::shared_ptr<BlockCache> NewBlockCache(std::uint64_t capacity, std::uint64_t 
 void UseBlockCache(Setup& setup, const BlockCache& cache) {
   const auto& ours = static_cast<const LruBlockCache&>(cache);
   setup.db.write_buffer_manager = ours.memtables();
-  const std::size_t memtable = ours.memtables()->buffer_size() / kMemtables;
   for (rocksdb::ColumnFamilyDescriptor& family : setup.families) {
     std::shared_ptr<rocksdb::TableFactory>& factory = family.options.table_factory;
     factory = WithBlockCache(factory, ours.cache());
-    if (family.options.write_buffer_size > memtable) {
-      family.options.write_buffer_size = memtable;
-      family.options.arena_block_size = 0;  // a share of write_buffer_size
-    }
+    LimitMemtables(family.options, ours.memtables()->buffer_size());
   }
 }
 

@@ -119,6 +119,13 @@ Result<void> CheckCacheable(const rocksdb::DBOptions& db,
   return {};
 }
 
+void LimitMemtables(rocksdb::ColumnFamilyOptions& family, std::size_t bytes) {
+  constexpr std::size_t kMemtables = 2;
+  if (family.write_buffer_size <= bytes / kMemtables) return;
+  family.write_buffer_size = bytes / kMemtables;
+  family.arena_block_size = 0;  // a share of write_buffer_size
+}
+
 const rocksdb::ColumnFamilyDescriptor* Setup::Find(std::string_view name) const {
   const auto found = std::ranges::find(families, name, &rocksdb::ColumnFamilyDescriptor::name);
   return found == families.end() ? nullptr : &*found;

@@ -5,6 +5,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/options.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,10 @@ namespace kvcache {
 // Fails for what would change data, or order reads and writes, behind the cache's back.
 Result<void> CheckCacheable(const rocksdb::DBOptions& db,
                             const rocksdb::ColumnFamilyOptions& family, std::string_view where);
+
+// So that the column family's memtables, of which one is flushed while another one is written to,
+// take no more than so many bytes.
+void LimitMemtables(rocksdb::ColumnFamilyOptions& family, std::size_t bytes);
 
 struct Setup {
   rocksdb::DBOptions db;
