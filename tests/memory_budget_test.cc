@@ -157,6 +157,18 @@ TEST_CASE("memory goes where it is of use, and back, within the budget") {
   CHECK(TierShare(*cache) > 0.7);
 }
 
+// It was stuck: a key that finds no room is not evicted, and no ghost heard of it.
+TEST_CASE("a tier too small for any entry is known to be of use if it were larger") {
+  const TempFolder dir;
+  Fill(dir.path());
+  const auto cache = OpenWith({.memory_budget = 16 << 10}, dir.path());
+  for (std::uint64_t i = 0; i < 1000; ++i) CheckGet(*cache, i % 2);
+  const Stats stats = cache->GetStats();
+  REQUIRE(stats.total.entries == 0);
+  CHECK(stats.total.rejections == 1000);
+  CHECK(stats.split.tier_saving_nanoseconds > 0);
+}
+
 TEST_CASE("a new budget is shared out as the old one was") {
   const TempFolder dir;
   Fill(dir.path());

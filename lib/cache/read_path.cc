@@ -143,10 +143,14 @@ void Protocol::TellSplit(std::span<Fetch* const> fetches, std::uint64_t nanoseco
   MemorySplit::Load load{
       .keys = fetches.size(), .nanoseconds = nanoseconds, .block_misses = block_misses};
   for (const Fetch* fetch : fetches) {
-    const double returned = ghost->Return(fetch->load.key.hash);
+    const std::uint64_t hash = fetch->load.key.hash;
+    const double returned = ghost->Return(hash);
     load.returned += returned;
     load.noise += returned * returned;
-    if (fetch->entry != nullptr) load.bytes += fetch->entry->footprint();
+    if (fetch->entry == nullptr) continue;
+    load.bytes += fetch->entry->footprint();
+    // Without room for it, it leaves as it comes.
+    if (fetch->role == InFlight::Role::kLoads && fetch->entry->on_heap()) ghost->Leave({&hash, 1});
   }
   split_->Loaded(load, tier_);
 }
