@@ -4,6 +4,7 @@ where; and that it works again once the fault is gone."""
 import glob
 import hashlib
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -79,8 +80,12 @@ class Faults(harness.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "permissions are tested as another user")
     def test_a_directory_without_the_right_to_write(self):
         os.chmod(self.directory, 0o755)
-        # The build may lie where no other user can look.
+        # Build and sources may lie where no other user can look.
         self.program = shutil.copy(harness.KVTOOL, self.directory)
+        options = self.environment.get("TSAN_OPTIONS", "")
+        for suppressions in re.findall(r"suppressions=([^:]+)", options):
+            options = options.replace(suppressions, shutil.copy(suppressions, self.directory))
+        self.environment["TSAN_OPTIONS"] = options
         subprocess.run(["chmod", "-R", "a+rX", self.db], check=True)
         message = self.complaint("get", "key00007", user=NOBODY)
         self.assertIn("LOCK: Permission denied", message)
