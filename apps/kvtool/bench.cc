@@ -14,6 +14,7 @@
 #include <random>
 #include <ranges>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -215,10 +216,11 @@ Outcome<std::vector<Side>> OpenSides(Session& session, const BenchArguments& arg
 }
 
 // Runs rounds until neither reads of the device nor misses of the tier become fewer.
-Outcome<void> WarmUp(Session& session, Side& side, std::uint64_t operations) {
+Outcome<void> RunUntilSettled(Session& session, Side& side, std::string_view verb,
+                              std::uint64_t operations) {
   constexpr int kMostRounds = 200;
   constexpr int kCalmRounds = 3;
-  Progress progress(fmt::format("warm up {}", side.name()), "operations");
+  Progress progress(fmt::format("{} {}", verb, side.name()), "operations");
   double least_reads = INFINITY;
   double least_misses = INFINITY;
   for (int calm = 0, i = 1; calm < kCalmRounds && i <= kMostRounds; ++i) {
@@ -237,10 +239,21 @@ Outcome<void> WarmUp(Session& session, Side& side, std::uint64_t operations) {
   return {};
 }
 
+// First fast, then with reads that cost what they will when it counts. Where the budget has room
+// for many pairs, it takes many operations to see that fewer are missed.
+Outcome<void> WarmUp(Session& session, Side& side, const Case& one,
+                     const BenchArguments& arguments) {
+  const std::uint64_t pairs = one.budget / (kKeyBytes + arguments.value_bytes);
+  ReadThroughPageCache(true);
+  auto full = RunUntilSettled(session, side, "fill", std::max(arguments.operations, pairs));
+  ReadThroughPageCache(false);
+  return full ? RunUntilSettled(session, side, "settle", arguments.operations) : full;
+}
+
 Outcome<std::vector<Summary>> Measure(Session& session, const BenchArguments& arguments,
-                                      std::vector<Side>& sides) {
+                                      const Case& one, std::vector<Side>& sides) {
   for (Side& side : sides) {
-    if (auto warm = WarmUp(session, side, arguments.operations); !warm) {
+    if (auto warm = WarmUp(session, side, one, arguments); !warm) {
       return std::unexpected(warm.error());
     }
   }
@@ -289,7 +302,7 @@ Outcome<ExitStatus> RunBench(Session& session, const BenchArguments& arguments) 
   for (const Case& one : bench->cases) {
     auto sides = OpenSides(session, arguments, bench->systems, one, *scratch);
     if (!sides) return std::unexpected(sides.error());
-    auto measured = Measure(session, arguments, *sides);
+    auto measured = Measure(session, arguments, one, *sides);
     if (!measured) return std::unexpected(measured.error());
     results.push_back(ResultOf(arguments, one, *std::move(measured)));
     if (!session.flags().json) PrintText(session.out(), results.back());

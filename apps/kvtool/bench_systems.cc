@@ -12,6 +12,7 @@
 #include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <utility>
 
@@ -23,23 +24,35 @@ namespace kvcache::kvtool {
 namespace {
 
 thread_local std::uint64_t device_reads = 0;
+std::atomic<bool> through_page_cache = false;
 
+// Counts reads. A file to be read past the page cache can be read through it too.
 class CountingFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
  public:
-  using FSRandomAccessFileOwnerWrapper::FSRandomAccessFileOwnerWrapper;
+  CountingFile(std::unique_ptr<rocksdb::FSRandomAccessFile> file,
+               std::unique_ptr<rocksdb::FSRandomAccessFile> buffered)
+      : FSRandomAccessFileOwnerWrapper(std::move(file)), buffered_(std::move(buffered)) {}
 
   rocksdb::IOStatus Read(std::uint64_t offset, std::size_t n, const rocksdb::IOOptions& options,
                          rocksdb::Slice* result, char* scratch,
                          rocksdb::IODebugContext* debug) const override {
     ++device_reads;
-    return FSRandomAccessFileOwnerWrapper::Read(offset, n, options, result, scratch, debug);
+    return Chosen().Read(offset, n, options, result, scratch, debug);
   }
   rocksdb::IOStatus MultiRead(rocksdb::FSReadRequest* requests, std::size_t count,
                               const rocksdb::IOOptions& options,
                               rocksdb::IODebugContext* debug) override {
     device_reads += count;
-    return FSRandomAccessFileOwnerWrapper::MultiRead(requests, count, options, debug);
+    return Chosen().MultiRead(requests, count, options, debug);
   }
+
+ private:
+  rocksdb::FSRandomAccessFile& Chosen() const {
+    const bool buffered = through_page_cache.load(std::memory_order_relaxed);
+    return buffered && buffered_ != nullptr ? *buffered_ : *target();
+  }
+
+  const std::unique_ptr<rocksdb::FSRandomAccessFile> buffered_;  // none: the file is
 };
 
 class CountingFileSystem : public rocksdb::FileSystemWrapper {
@@ -52,7 +65,14 @@ class CountingFileSystem : public rocksdb::FileSystemWrapper {
                                         std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
                                         rocksdb::IODebugContext* debug) override {
     auto status = FileSystemWrapper::NewRandomAccessFile(name, options, file, debug);
-    if (status.ok()) *file = std::make_unique<CountingFile>(std::move(*file));
+    std::unique_ptr<rocksdb::FSRandomAccessFile> buffered;
+    if (status.ok() && options.use_direct_reads) {
+      rocksdb::FileOptions other = options;
+      other.use_direct_reads = false;
+      status = FileSystemWrapper::NewRandomAccessFile(name, other, &buffered, debug);
+    }
+    if (!status.ok()) return status;
+    *file = std::make_unique<CountingFile>(std::move(*file), std::move(buffered));
     return status;
   }
 };
@@ -203,6 +223,8 @@ std::string RocksDbKind() {
 }
 
 std::uint64_t DeviceReads() { return device_reads; }
+
+void ReadThroughPageCache(bool on) { through_page_cache.store(on, std::memory_order_relaxed); }
 
 Outcome<void> MakeDatabase(const std::string& path,
                            const std::function<bool(std::string& key, std::string& value)>& next) {

@@ -57,6 +57,9 @@ Outcome<std::unique_ptr<System>> OpenSystem(std::string_view name, const std::st
 // Reads of table files that this thread has made so far in databases of OpenSystem.
 std::uint64_t DeviceReads();
 
+// Whether databases opened `direct` are read through the page cache after all, which is faster.
+void ReadThroughPageCache(bool on);
+
 // Makes a database in `path`, compacted, of the pairs that `next` gives until it is false.
 Outcome<void> MakeDatabase(const std::string& path,
                            const std::function<bool(std::string& key, std::string& value)>& next);
