@@ -11,10 +11,13 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <string>
 #include <vector>
 
+#include "base/hash.h"
 #include "harness.h"
 #include "policy/frequency_sketch.h"
+#include "policy/ghost_filter.h"
 #include "policy/ghost_queues.h"
 #include "policy/history.h"
 #include "policy/lazy_heap.h"
@@ -229,6 +232,62 @@ TEST_CASE("ghost queue: its memory follows what it has to remember") {
   ghosts.Push(hash(0), 1);
   CHECK(ghosts.size() == 11);
   CHECK(ghosts.MemoryBytes() < 16 << 10);
+}
+
+std::uint64_t HashOf(std::uint64_t i) { return HashKey(std::to_string(i), 1); }
+
+// Pushes keys numbered from `begin` to `end`, each of a weight about 100.
+void PushKeys(GhostFilter& ghosts, std::uint64_t begin, std::uint64_t end, std::uint64_t most) {
+  for (std::uint64_t i = begin; i < end; ++i) {
+    ghosts.Push(HashOf(i), static_cast<std::uint32_t>(90 + i % 21), most);
+  }
+}
+
+// The share of these keys that it remembers, which it is made to forget.
+double TakeKeys(GhostFilter& ghosts, std::uint64_t begin, std::uint64_t end) {
+  std::uint64_t taken = 0;
+  for (std::uint64_t i = begin; i < end; ++i) taken += ghosts.Take(HashOf(i)) ? 1 : 0;
+  return static_cast<double>(taken) / static_cast<double>(end - begin);
+}
+
+TEST_CASE("ghost filter: it remembers the keys that left last, until they are taken") {
+  for (const std::uint64_t keys : {100, 3000, 50'000}) {
+    CAPTURE(keys);
+    GhostFilter ghosts;
+    const std::uint64_t most = keys * 100;
+    PushKeys(ghosts, 0, keys * 20, most);
+    CHECK(ghosts.MemoryBytes() <= keys * 13 / 2 + 4096);
+    // Counted by ticks, of which there are a thousand.
+    const std::uint64_t slack = keys / 50 + 16;
+    CHECK(TakeKeys(ghosts, 0, keys * 19 - slack) < 0.0005);
+    CHECK(TakeKeys(ghosts, keys * 19 + slack, keys * 20) > 0.97);
+    CHECK(TakeKeys(ghosts, keys * 19 + slack, keys * 20) < 0.0005);
+  }
+}
+
+TEST_CASE("ghost filter: what is long gone is not taken for new when the clock comes round") {
+  constexpr std::uint64_t kKeys = 2000;
+  GhostFilter ghosts;
+  PushKeys(ghosts, 0, kKeys, kKeys * 100);
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    PushKeys(ghosts, i * kKeys, (i + 1) * kKeys, kKeys * 100);
+    CHECK(TakeKeys(ghosts, 0, kKeys / 2) < (i == 1 ? 0.6 : 0.002));
+  }
+}
+
+TEST_CASE("ghost filter: it follows what it is to remember, up and down, and to nothing") {
+  GhostFilter ghosts;
+  std::uint64_t next = 0;
+  for (const std::uint64_t keys : {5000, 100'000, 20'000, 1000, 30'000}) {
+    CAPTURE(keys);
+    PushKeys(ghosts, next, next + 3 * keys, keys * 100);
+    next += 3 * keys;
+    CHECK(ghosts.MemoryBytes() < keys * 18 + 8192);
+    CHECK(TakeKeys(ghosts, next - keys * 9 / 10, next) > 0.97);
+  }
+  PushKeys(ghosts, next, next + 5000, 0);
+  CHECK(TakeKeys(ghosts, next, next + 4000) == 0);
+  CHECK(ghosts.MemoryBytes() <= 8192);
 }
 
 // Keys as the sketch knows them.

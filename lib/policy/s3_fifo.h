@@ -7,14 +7,16 @@
 // share of the capacity; promote, the hits with which an entry moves on. The paper: 0.1, as much as
 // the main queue holds (0.9), and 2 ("accessed more than once", in the authors' program and here).
 //
-// Cost: a hit one store into the node, the first three times; an eviction a few steps; about 26
-// bytes a ghost. Departures: an entry larger than the small queue enters it all the same; in the
-// memory tier an eviction moves or passes over at most 128 entries of each queue.
+// Cost: a hit one store into the node, the first three times; an eviction a few steps; 5 to 6 bytes
+// a ghost. Departures: an entry larger than the small queue enters it all the same; in the memory
+// tier an eviction moves or passes over at most 128 entries of each queue, and ghosts are
+// fingerprints; in exact order they are a queue, of 26 bytes each.
 #pragma once
 
 #include <algorithm>
 #include <functional>
 
+#include "policy/ghost_filter.h"
 #include "policy/ghost_queues.h"
 #include "policy/queue_policy.h"
 
@@ -25,6 +27,7 @@ class S3Fifo final : public QueuePolicy {
   S3Fifo(const PolicyContext& context, double small, double ghost, std::uint32_t promote)
       : QueuePolicy(context),
         hash_(context.hash),
+        exact_(context.exact),
         small_share_(small),
         ghost_share_(ghost),
         promote_(promote) {}
@@ -36,7 +39,7 @@ class S3Fifo final : public QueuePolicy {
 
   void Admit(PolicyNode& node, std::uint64_t hash, std::uint32_t weight) override {
     QueuePolicy::Admit(node, hash, weight);
-    enters_ = ghosts_.Take(hash) ? kMain : kSmall;
+    enters_ = TakeGhost(hash) ? kMain : kSmall;
   }
   void Insert(PolicyNode& node) override { lists_.Push(enters_, node); }
   void Touch(PolicyNode& node) override { CountHit(node, kMostHits); }
@@ -50,13 +53,22 @@ class S3Fifo final : public QueuePolicy {
     return victim;
   }
   std::size_t MemoryBytes() const override {
-    return QueuePolicy::MemoryBytes() + ghosts_.MemoryBytes();
+    return QueuePolicy::MemoryBytes() + ghosts_.MemoryBytes() + exact_ghosts_.MemoryBytes();
   }
 
  private:
   static constexpr unsigned kSmall = 0;
   static constexpr unsigned kMain = 1;
   static constexpr std::uint32_t kMostHits = 3;
+
+  void AddGhost(std::uint64_t hash, std::uint32_t weight) {
+    if (!exact_) return ghosts_.Push(hash, weight, most_in_ghost_);
+    exact_ghosts_.Push(hash, weight);
+    exact_ghosts_.Trim(most_in_ghost_);
+  }
+  bool TakeGhost(std::uint64_t hash) {
+    return exact_ ? exact_ghosts_.Take(hash).has_value() : ghosts_.Take(hash);
+  }
 
   // Null when every entry moved on.
   PolicyNode* EvictFromSmall() {
@@ -68,8 +80,7 @@ class S3Fifo final : public QueuePolicy {
       node = lists_.Oldest(kSmall);
     }
     if (node == nullptr) return nullptr;
-    ghosts_.Push(hash_(*node), NodeLists::WeightOf(*node));
-    ghosts_.Trim(most_in_ghost_, most_passed());
+    AddGhost(hash_(*node), NodeLists::WeightOf(*node));
     lists_.Remove(*node);
     return node;
   }
@@ -88,13 +99,16 @@ class S3Fifo final : public QueuePolicy {
   }
 
   const std::function<std::uint64_t(const PolicyNode&)> hash_;
+  const bool exact_;
   const double small_share_;
   const double ghost_share_;
   const std::uint32_t promote_;
   std::uint64_t most_in_main_ = ~std::uint64_t{0};
   std::uint64_t most_in_ghost_ = 0;
   unsigned enters_ = kSmall;
-  GhostQueues ghosts_;
+  // One of them is used.
+  GhostFilter ghosts_;
+  GhostQueues exact_ghosts_;
 };
 
 }  // namespace kvcache

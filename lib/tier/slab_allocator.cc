@@ -20,9 +20,10 @@ constexpr std::size_t kUsable = SlabAllocator::kSlabBytes - 64 - (64 - sizeof(En
 constexpr std::size_t kMostSlabBlock = kUsable / kLeastBlocks / 64 * 64;
 // How many slabs of a class are looked at for the emptiest.
 constexpr int kMostLooks = 64;
-// Below this limit size classes are a quarter apart and slabs are short: a partly filled slab of
-// every class must not take up a good part of the memory.
+// Below this limit size classes are an eighth apart and slabs are short: a partly filled slab of
+// every class must not take up a good part of the memory. Below that one they are a quarter apart.
 constexpr std::uint64_t kLittle = std::uint64_t{8} << 20;
+constexpr std::uint64_t kVeryLittle = std::uint64_t{1} << 18;
 // From this limit on slabs are long, and backed by huge pages.
 constexpr std::uint64_t kPlenty = std::uint64_t{256} << 20;
 #ifndef MADV_POPULATE_WRITE
@@ -55,7 +56,10 @@ SlabAllocator::~SlabAllocator() {
 }
 
 std::size_t SlabAllocator::ClassFor(std::size_t size) const {
-  if (limit() < kLittle) size = RoundUp(size, std::max<std::size_t>(std::bit_floor(size) / 4, 16));
+  if (limit() < kLittle) {
+    const std::size_t step = std::bit_floor(size) / (limit() < kVeryLittle ? 4 : 8);
+    size = RoundUp(size, std::max<std::size_t>(step, 16));
+  }
   return ClassOf(std::min(size, kMostSlabBlock));
 }
 
