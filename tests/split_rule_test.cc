@@ -15,7 +15,7 @@ constexpr std::uint64_t kBudget = std::uint64_t{64} << 20;
 
 // Each event would have saved a microsecond. So much enters both sides that they fill at once.
 SplitRule::Evidence Events(double count) {
-  return {.saved = count * 1e3, .noise = count * 1e6, .entered_bytes = kBudget};
+  return {.saved = count * 1e3, .noise = count * 1e6, .one = 1e3, .entered_bytes = kBudget};
 }
 
 double Share(const SplitRule& rule) {
@@ -81,7 +81,8 @@ TEST_CASE("balanced, it hardly moves") {
 TEST_CASE("after a move it waits until the side that grew could have filled") {
   SplitRule rule(kBudget, kBudget / 2);
   const auto add = [&](SplitRule::Side side, double events, double bytes) {
-    rule.Add(side, {.saved = events * 1e3, .noise = events * 1e6, .entered_bytes = bytes});
+    rule.Add(side,
+             {.saved = events * 1e3, .noise = events * 1e6, .one = 1e3, .entered_bytes = bytes});
     return rule.Decide();
   };
   CHECK(add(SplitRule::kTier, 100, 0));

@@ -46,7 +46,11 @@ class Ghost {
     if (word == 0 || ((word ^ hash) & kTagMask) != 0) return 0;
     place.store(0, std::memory_order_relaxed);
     const std::uint64_t age = (clock_.load(std::memory_order_relaxed) - word) & kTimeMask;
-    if (age > reach_.load(std::memory_order_relaxed)) return 0;
+    return age > reach_.load(std::memory_order_relaxed) ? 0 : KeysForOne();
+  }
+
+  // Keys that one in the sample stands for.
+  double KeysForOne() const {
     return static_cast<double>(kAll) / threshold_.load(std::memory_order_relaxed);
   }
 

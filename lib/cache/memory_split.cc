@@ -9,6 +9,7 @@ namespace {
 // Of the loads that tell nothing about a larger tier so many are left out for each one learned
 // from.
 constexpr unsigned kLearnOneIn = 16;
+constexpr double kBlockBytes = 4096;
 
 // At once: what an eviction of a millisecond or less gives.
 std::uint64_t PieceOf(std::uint64_t budget) {
@@ -51,23 +52,32 @@ MemorySplit::MemorySplit(const Options& options)
 
 void MemorySplit::Loaded(const Load& load, MemoryTier& tier) {
   const bool turn = Turn();
-  if (load.returned == 0 && !turn) return;
+  if (load.returned == 0 && load.blocks.returned == 0 && !turn) return;
   const std::lock_guard lock(mutex_);
   if (turn) LearnCosts(load);
   const auto keys = static_cast<double>(load.keys);
-  const double cost = key_ns_ + block_ns_ * static_cast<double>(load.block_misses) / keys;
-  SplitRule::Evidence evidence{.saved = load.returned * cost, .noise = load.noise * cost * cost};
+  const double cost = key_ns_ + block_ns_ * static_cast<double>(load.blocks.blocks) / keys;
+  SplitRule::Evidence evidence{.saved = load.returned * cost,
+                               .noise = load.noise * cost * cost,
+                               .one = ghost_.KeysForOne() * cost};
   stats_.tier_saving_nanoseconds += static_cast<std::uint64_t>(evidence.saved);
   if (turn) evidence.entered_bytes = kLearnOneIn * keys * entry_bytes_;
   rule_.Add(SplitRule::kTier, evidence);
+  const auto blocks = static_cast<double>(load.blocks.blocks);
+  AddBlockEvidence(load.blocks, block_ns_, turn ? kLearnOneIn * blocks * kBlockBytes : 0);
   Conclude(tier);
   Move(tier);
 }
 
-void MemorySplit::Scanned(MemoryTier& tier) {
+// A block of many that are read in their order costs less than one by itself; never more, whatever
+// else the time was for.
+void MemorySplit::Scanned(const BlockCache::Misses& blocks, std::uint64_t nanoseconds,
+                          MemoryTier& tier) {
   if (fixed_) return;
-  const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock) return;
+  const std::lock_guard lock(mutex_);
+  const auto count = static_cast<double>(blocks.blocks);
+  const double mean = static_cast<double>(nanoseconds) / std::max(count, 1.0);
+  AddBlockEvidence(blocks, std::min(mean, block_ns_), count * kBlockBytes);
   Conclude(tier);
   Move(tier);
 }
@@ -75,8 +85,8 @@ void MemorySplit::Scanned(MemoryTier& tier) {
 void MemorySplit::LearnCosts(const Load& load) {
   const auto keys = static_cast<double>(load.keys);
   const auto nanoseconds = static_cast<double>(load.nanoseconds);
-  const auto blocks = static_cast<double>(load.block_misses);
-  if (load.block_misses == 0) {
+  const auto blocks = static_cast<double>(load.blocks.blocks);
+  if (load.blocks.blocks == 0) {
     Learn(key_ns_, nanoseconds / keys);
   } else {
     Learn(block_ns_, (nanoseconds - keys * key_ns_) / blocks);
@@ -84,20 +94,18 @@ void MemorySplit::LearnCosts(const Load& load) {
   if (load.bytes > 0) Learn(entry_bytes_, static_cast<double>(load.bytes) / keys);
 }
 
-void MemorySplit::AddBlockEvidence() {
-  const BlockCache::Misses misses = block_cache_->misses();
-  constexpr double kBlockBytes = 4096;
-  const SplitRule::Evidence evidence{
-      .saved = (misses.returned - seen_.returned) * block_ns_,
-      .noise = (misses.noise - seen_.noise) * block_ns_ * block_ns_,
-      .entered_bytes = static_cast<double>(misses.blocks - seen_.blocks) * kBlockBytes};
+// `cost`: nanoseconds a block.
+void MemorySplit::AddBlockEvidence(const BlockCache::Misses& blocks, double cost,
+                                   double entered_bytes) {
+  const SplitRule::Evidence evidence{.saved = blocks.returned * cost,
+                                     .noise = blocks.noise * cost * cost,
+                                     .one = block_cache_->ReturnedByOne() * cost,
+                                     .entered_bytes = entered_bytes};
   stats_.block_saving_nanoseconds += static_cast<std::uint64_t>(evidence.saved);
   rule_.Add(SplitRule::kBlocks, evidence);
-  seen_ = misses;
 }
 
 void MemorySplit::Conclude(const MemoryTier& tier) {
-  AddBlockEvidence();
   constexpr std::uint64_t kReachOneIn = 64;
   if (++looks_ % kReachOneIn == 0) SetReach(tier);
   const std::uint64_t before = rule_.tier();
@@ -105,12 +113,15 @@ void MemorySplit::Conclude(const MemoryTier& tier) {
   ++(rule_.tier() > before ? stats_.moves_to_tier : stats_.moves_to_blocks);
 }
 
-// An entry takes its part of all that the tier uses.
+// An entry takes its part of all that the tier uses, but of what a tier that is nearly empty has
+// set up.
 void MemorySplit::SetReach(const MemoryTier& tier) {
-  const auto charged = static_cast<double>(std::max<std::uint64_t>(tier.charged(), 1));
-  const double overhead = std::clamp(static_cast<double>(tier.used()) / charged, 1.0, 4.0);
-  const double entries = static_cast<double>(rule_.reach()) / (entry_bytes_ * overhead);
-  ghost_.SetReach(static_cast<std::uint64_t>(entries));
+  constexpr double kMostOverhead = 64;
+  const auto charged = static_cast<double>(tier.charged());
+  const double entries = charged / entry_bytes_;
+  const double overhead = (static_cast<double>(tier.used()) - charged) / std::max(entries, 1.0);
+  const double bytes = entry_bytes_ + std::clamp(overhead, 0.0, kMostOverhead);
+  ghost_.SetReach(static_cast<std::uint64_t>(static_cast<double>(rule_.reach()) / bytes));
   block_cache_->SetReach(rule_.reach());
 }
 
@@ -161,7 +172,7 @@ SplitStats MemorySplit::GetStats() {
   stats.tier_bytes = tier_bytes_;
   stats.block_cache_bytes = block_cache_->capacity();
   stats.block_cache_used_bytes = block_cache_->used();
-  stats.block_misses = block_cache_->misses().blocks;
+  stats.block_misses = block_cache_->misses();
   stats.key_nanoseconds = static_cast<std::uint64_t>(key_ns_);
   stats.block_nanoseconds = static_cast<std::uint64_t>(block_ns_);
   return stats;

@@ -37,15 +37,15 @@ class MemorySplit {
   struct Load {
     std::uint64_t keys = 0;
     std::uint64_t nanoseconds = 0;
-    std::uint64_t block_misses = 0;
+    BlockCache::Misses blocks = {};
     std::uint64_t bytes = 0;  // of the entries
     double returned = 0;      // of the keys a larger tier would have had, by ghost()
-    double noise = 0;
+    double noise = 0;         // variance of that
   };
   // Learns from it, and may move memory; not where the split is fixed. Without a lock held.
   void Loaded(const Load& load, MemoryTier& tier);
   // The same after a scan, which the tier has no part in.
-  void Scanned(MemoryTier& tier);
+  void Scanned(const BlockCache::Misses& blocks, std::uint64_t nanoseconds, MemoryTier& tier);
 
   // Shares out another budget, as this one was. Returns when what is too much is given back.
   void SetBudget(std::uint64_t bytes, MemoryTier& tier);
@@ -65,7 +65,7 @@ class MemorySplit {
 
  private:
   void LearnCosts(const Load& load);
-  void AddBlockEvidence();
+  void AddBlockEvidence(const BlockCache::Misses& blocks, double cost, double entered_bytes);
   void Conclude(const MemoryTier& tier);
   void SetReach(const MemoryTier& tier);
   void Move(MemoryTier& tier);
@@ -79,7 +79,6 @@ class MemorySplit {
   std::uint64_t tier_bytes_;   // on its way to what the rule says
   SplitRule rule_;
   std::shared_ptr<BlockCache> block_cache_;
-  BlockCache::Misses seen_;  // misses that have been evidence
   std::uint64_t looks_ = 0;
   // Running means.
   double key_ns_ = 5'000;      // a key whose blocks are cached

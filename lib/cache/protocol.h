@@ -105,7 +105,7 @@ class alignas(64) Protocol {
   Result<std::optional<Value>> Resolve(Fetch& fetch);
   StoreRead ReadStore(std::span<Fetch*> fetches);
   void TellSplit(std::span<Fetch* const> fetches, std::uint64_t nanoseconds,
-                 std::uint64_t block_misses);
+                 const BlockCache::Misses& blocks);
   static void FailForMemory(std::span<Fetch* const> fetches, StoreRead& read);
   void GetFromStore(Fetch& fetch);
   void MultiGetFromStore(std::span<Fetch*> fetches);

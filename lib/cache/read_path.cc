@@ -17,6 +17,11 @@ void Assign(std::string& value, std::string_view bytes) {
       bytes.size(), [&](char* into, std::size_t) { return bytes.copy(into, bytes.size()); });
 }
 
+std::uint64_t NanosecondsSince(std::chrono::steady_clock::time_point begin) {
+  return static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
+}
+
 // Under an epoch guard or the shard's lock.
 [[gnu::always_inline]] inline std::optional<Value> ValueOf(Entry& entry) {
   if (entry.absent()) return std::nullopt;
@@ -121,27 +126,23 @@ Result<std::optional<Value>> Protocol::Resolve(Fetch& fetch) {
 // all who wait have been told.
 Protocol::StoreRead Protocol::ReadStore(std::span<Fetch*> fetches) {
   StoreRead read;
-  const std::uint64_t block_misses = BlockCache::ThreadMisses();
+  const BlockCache::Misses blocks = BlockCache::OfThread();
   const auto begin = std::chrono::steady_clock::now();
   try {
     fetches.size() == 1 ? GetFromStore(*fetches[0]) : MultiGetFromStore(fetches);
   } catch (const std::bad_alloc&) {
     FailForMemory(fetches, read);
   }
-  read.nanoseconds = static_cast<std::uint64_t>(
-      std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
-  if (split_ != nullptr) {
-    TellSplit(fetches, read.nanoseconds, BlockCache::ThreadMisses() - block_misses);
-  }
+  read.nanoseconds = NanosecondsSince(begin);
+  if (split_ != nullptr) TellSplit(fetches, read.nanoseconds, BlockCache::OfThread() - blocks);
   return read;
 }
 
 void Protocol::TellSplit(std::span<Fetch* const> fetches, std::uint64_t nanoseconds,
-                         std::uint64_t block_misses) {
+                         const BlockCache::Misses& blocks) {
   Ghost* ghost = split_->ghost();
   if (ghost == nullptr) return;
-  MemorySplit::Load load{
-      .keys = fetches.size(), .nanoseconds = nanoseconds, .block_misses = block_misses};
+  MemorySplit::Load load{.keys = fetches.size(), .nanoseconds = nanoseconds, .blocks = blocks};
   for (const Fetch* fetch : fetches) {
     const std::uint64_t hash = fetch->load.key.hash;
     const double returned = ghost->Return(hash);
@@ -322,8 +323,12 @@ Result<bool> Protocol::Contains(std::string_view key) {
 }
 
 Result<void> Protocol::Scan(const ScanOptions& options, const ScanVisitor& visit) {
+  const BlockCache::Misses blocks = BlockCache::OfThread();
+  const auto begin = std::chrono::steady_clock::now();
   auto scanned = Guarded<Result<void>>([&] { return store_->Scan(options, visit); });
-  if (split_ != nullptr) split_->Scanned(tier_);
+  if (split_ != nullptr) {
+    split_->Scanned(BlockCache::OfThread() - blocks, NanosecondsSince(begin), tier_);
+  }
   return scanned;
 }
 

@@ -4,8 +4,9 @@
 // Each side tells, by a ghost, what time it would have saved with `reach` bytes more: how often
 // what it had just evicted was wanted, by what the miss cost. That is AC-Key's idea (Wu et al.,
 // USENIX ATC '20), which moves memory at each such hit; here it moves when the sides differ by more
-// than chance explains, so that a balanced split stays where it is. What a side would lose by
-// giving up as much is taken to be what it would gain: at the best split both are the same.
+// than chance explains and than is worth a move, so that a balanced split stays where it is. What a
+// side would lose by giving up as much is taken to be what it would gain: at the best split both
+// are the same.
 //
 // After a move nothing is concluded until the side that grew has had time to fill.
 #pragma once
@@ -21,8 +22,9 @@ class SplitRule {
   enum Side : std::uint8_t { kTier, kBlocks };
 
   struct Evidence {
-    double saved = 0;          // nanoseconds that `reach` more would have saved
-    double noise = 0;          // variance of that
+    double saved = 0;  // nanoseconds that `reach` more would have saved
+    double noise = 0;  // variance of that
+    double one = 0;    // nanoseconds that a single event counts, whether there was one or not
     double entered_bytes = 0;  // what was loaded into the side
   };
 
@@ -40,13 +42,17 @@ class SplitRule {
   static std::uint64_t Least(std::uint64_t budget) { return budget / 64; }
 
  private:
+  static constexpr double kFirstLook = 32;
+
   bool Filling() const;
   bool Differ();
+  void StartAnew();
   bool MoveTo(Side side);
 
   std::uint64_t budget_;
   std::uint64_t tier_;
   std::array<Evidence, 2> evidence_{};  // since the last conclusion
+  double next_look_ = kFirstLook;  // in events: looking all the time would find what is not there
   Side grew_ = kTier;
   double to_fill_ = 0;  // bytes, after a move
   std::uint64_t step_ = budget_ / 16;

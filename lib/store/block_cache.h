@@ -24,15 +24,20 @@ class BlockCache {
     std::uint64_t blocks = 0;
     double returned = 0;  // of these would have been hits with a reach more; estimated
     double noise = 0;     // variance of that
+
+    Misses operator-(const Misses& other) const {
+      return {blocks - other.blocks, returned - other.returned, noise - other.noise};
+    }
   };
-  // Since it was made.
-  virtual Misses misses() const = 0;
+  // Of this thread so far, in any such cache.
+  static Misses OfThread();
+  // By how much one more would raise `returned`.
+  virtual double ReturnedByOne() const = 0;
+  // Blocks missed since it was made.
+  virtual std::uint64_t misses() const = 0;
 
   // Memtables of databases that use it are flushed rather than take more, all together.
   virtual void SetMemtableBytes(std::uint64_t bytes) = 0;
-
-  // Blocks that this thread has missed so far, in any such cache.
-  static std::uint64_t ThreadMisses();
 };
 
 // For OpenRocksDb. LRU, as RocksDB has it by default; in at most so many parts as leave 256 KiB to

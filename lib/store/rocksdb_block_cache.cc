@@ -15,7 +15,7 @@
 namespace kvcache {
 namespace {
 
-thread_local std::uint64_t thread_misses = 0;
+thread_local BlockCache::Misses thread_misses;
 
 std::uint64_t HashOf(const rocksdb::Slice& key) { return XXH3_64bits(key.data(), key.size()); }
 
@@ -37,12 +37,11 @@ class Listener : public rocksdb::SecondaryCache {
                                                               const rocksdb::Cache::CreateCallback&,
                                                               bool, bool, bool&) override {
     const std::uint64_t hash = HashOf(key);
-    ++thread_misses;
+    const double returned = ghost_.Return(hash);
+    ++thread_misses.blocks;
+    thread_misses.returned += returned;
+    thread_misses.noise += returned * returned;
     misses_.fetch_add(1, std::memory_order_relaxed);
-    if (const double keys = ghost_.Return(hash); keys > 0) {
-      returned_.fetch_add(keys, std::memory_order_relaxed);
-      noise_.fetch_add(keys * keys, std::memory_order_relaxed);
-    }
     ghost_.Enter(hash);
     return nullptr;
   }
@@ -57,18 +56,14 @@ class Listener : public rocksdb::SecondaryCache {
     const std::uint64_t left_bytes = left_bytes_.load(std::memory_order_relaxed);
     ghost_.SetReach(bytes / (left == 0 ? kUsualBlock : left_bytes / left + 1));
   }
-  BlockCache::Misses misses() const {
-    return {misses_.load(std::memory_order_relaxed), returned_.load(std::memory_order_relaxed),
-            noise_.load(std::memory_order_relaxed)};
-  }
+  double ReturnedByOne() const { return ghost_.KeysForOne(); }
+  std::uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
 
  private:
   Ghost ghost_;
   std::atomic<std::uint64_t> left_{0};
   std::atomic<std::uint64_t> left_bytes_{0};
   std::atomic<std::uint64_t> misses_{0};
-  std::atomic<double> returned_{0};
-  std::atomic<double> noise_{0};
 };
 
 class LruBlockCache : public BlockCache {
@@ -86,7 +81,8 @@ class LruBlockCache : public BlockCache {
   std::uint64_t capacity() const override { return cache_->GetCapacity(); }
   std::uint64_t used() const override { return cache_->GetUsage(); }
   void SetReach(std::uint64_t bytes) override { listener_->SetReach(bytes); }
-  Misses misses() const override { return listener_->misses(); }
+  double ReturnedByOne() const override { return listener_->ReturnedByOne(); }
+  std::uint64_t misses() const override { return listener_->misses(); }
   void SetMemtableBytes(std::uint64_t bytes) override { memtables_->SetBufferSize(bytes); }
 
   const std::shared_ptr<rocksdb::Cache>& cache() const { return cache_; }
@@ -111,7 +107,7 @@ std::shared_ptr<rocksdb::TableFactory> WithBlockCache(
 
 }  // namespace
 
-std::uint64_t BlockCache::ThreadMisses() { return thread_misses; }
+BlockCache::Misses BlockCache::OfThread() { return thread_misses; }
 
 std::shared_ptr<BlockCache> NewBlockCache(std::uint64_t capacity, std::uint64_t least,
                                           std::uint64_t memtable_bytes) {
