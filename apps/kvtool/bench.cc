@@ -42,6 +42,7 @@ struct BenchArguments {
   std::string budgets = "10%";
   std::vector<std::string> against;  // none: all
   unsigned threads = 1;
+  std::size_t batch = 1;
   bool direct = false;
   std::uint64_t operations = 100'000;
   unsigned rounds = 5;
@@ -209,8 +210,10 @@ Outcome<std::vector<Side>> OpenSides(Session& session, const BenchArguments& arg
                               .policy = session.flags().policy,
                               .tier_share = arguments.tier_share});
     if (!system) return std::unexpected(system.error());
-    sides.emplace_back(name, *std::move(system), one.workload, one.records, arguments.value_bytes,
-                       arguments.threads);
+    sides.emplace_back(name, *std::move(system), one.workload, one.records,
+                       ClientOptions{.value_bytes = arguments.value_bytes,
+                                     .threads = arguments.threads,
+                                     .batch = arguments.batch});
   }
   return sides;
 }
@@ -287,6 +290,7 @@ BenchResult ResultOf(const BenchArguments& arguments, const Case& one,
           .budget_text = one.budget_text,
           .budget = one.budget,
           .threads = arguments.threads,
+          .batch = arguments.batch,
           .direct = arguments.direct,
           .read_us = arguments.read_us,
           .summaries = std::move(summaries)};
@@ -308,7 +312,11 @@ Outcome<ExitStatus> RunBench(Session& session, const BenchArguments& arguments) 
     if (!session.flags().json) PrintText(session.out(), results.back());
     if (auto flushed = session.out().Flush(); !flushed) return std::unexpected(flushed.error());
   }
-  if (session.flags().json) session.out().Line(ToJson(results).dump());
+  if (session.flags().json) {
+    session.out().Line(ToJson(results).dump());
+  } else if (results.size() > 1) {
+    PrintRatios(session.out(), results);
+  }
   if (!arguments.plot.empty()) {
     if (auto drawn = DrawBars(ChartOf(results), arguments.plot, arguments.force); !drawn) {
       return std::unexpected(drawn.error());
@@ -369,6 +377,10 @@ void AddBench(CLI::App& app, Action& action) {
   command->add_option("--threads", arguments->threads, "Threads that ask")
       ->type_name("T")
       ->check(CLI::Range(1, 1024).description(""))
+      ->capture_default_str();
+  command->add_option("--batch", arguments->batch, "Reads asked for at once, by MultiGet")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100'000).description(""))
       ->capture_default_str();
   command->add_flag("--direct", arguments->direct, "Read files past the page cache");
   command->add_option("--ops", arguments->operations, "Operations in a round")

@@ -18,6 +18,11 @@ double Ratio(const BenchResult& result, const Summary& summary) {
   return summary.modelled_us(result.read_us) / result.summaries[0].modelled_us(result.read_us);
 }
 
+// The same by operations a second.
+double TimedRatio(const BenchResult& result, const Summary& summary) {
+  return result.summaries[0].operations_per_second / summary.operations_per_second;
+}
+
 Json ToJson(const BenchResult& result) {
   Json results = Json::array();
   for (const Summary& summary : result.summaries) {
@@ -36,9 +41,9 @@ Json ToJson(const BenchResult& result) {
   }
   return {{"workload", result.workload},      {"records", result.records},
           {"value_size", result.value_bytes}, {"budget", result.budget},
-          {"threads", result.threads},        {"direct", result.direct},
-          {"read_us", result.read_us},        {"rocksdb", RocksDbKind()},
-          {"results", std::move(results)}};
+          {"threads", result.threads},        {"batch", result.batch},
+          {"direct", result.direct},          {"read_us", result.read_us},
+          {"rocksdb", RocksDbKind()},         {"results", std::move(results)}};
 }
 
 }  // namespace
@@ -69,6 +74,24 @@ void PrintText(Output& out, const BenchResult& result) {
                   "read of the device; kvcache: how many times as fast\nit is by that; RocksDB {}",
                   result.read_us, RocksDbKind()));
   out.Line("");
+}
+
+void PrintRatios(Output& out, const std::vector<BenchResult>& results) {
+  const std::vector<Summary>& sides = results[0].summaries;
+  if (sides.size() < 2) return;
+  out.Line("How many times as fast kvcache is, modelled / as timed");
+  out.Line("");
+  std::string header = fmt::format("{:<20}{:>8}", "workload", "budget");
+  for (std::size_t i = 1; i < sides.size(); ++i) header += fmt::format("{:>16}", sides[i].name);
+  out.Line(header);
+  for (const BenchResult& result : results) {
+    std::string line = fmt::format("{:<20}{:>8}", result.workload, result.budget_text);
+    for (std::size_t i = 1; i < result.summaries.size(); ++i) {
+      const Summary& side = result.summaries[i];
+      line += fmt::format("{:>9.2f} / {:.2f}", Ratio(result, side), TimedRatio(result, side));
+    }
+    out.Line(line);
+  }
 }
 
 Json ToJson(const std::vector<BenchResult>& results) {

@@ -22,12 +22,16 @@ struct BenchResult {
   std::string budget_text;   // as given: "10%"
   std::uint64_t budget = 0;  // bytes
   unsigned threads = 1;
+  std::size_t batch = 1;
   bool direct = false;
   double read_us = 0;
   std::vector<Summary> summaries;
 };
 
 void PrintText(Output& out, const BenchResult& result);
+
+// One table of all: how many times as fast kvcache is as each other side.
+void PrintRatios(Output& out, const std::vector<BenchResult>& results);
 
 // One result as it is, several as {"runs": [...]}.
 Json ToJson(const std::vector<BenchResult>& results);

@@ -35,15 +35,15 @@ void Round::Add(const Round& other) {
 }
 
 Side::Side(std::string_view name, std::unique_ptr<System> system, const WorkloadInfo& workload,
-           std::uint64_t records, std::size_t value_bytes, unsigned threads)
+           std::uint64_t records, const ClientOptions& options)
     : name_(name),
       system_(std::move(system)),
       ordered_(workload.ordered),
-      value_bytes_(value_bytes),
-      clients_(threads) {
-  for (unsigned i = 0; i < threads; ++i) {
+      options_(options),
+      clients_(options.threads) {
+  for (unsigned i = 0; i < options.threads; ++i) {
     clients_[i].workload =
-        workload.make(records, {.thread = i, .threads = threads}, std::uint64_t{i} + 1);
+        workload.make(records, {.thread = i, .threads = options.threads}, std::uint64_t{i} + 1);
   }
 }
 
@@ -89,12 +89,17 @@ void Side::RunClient(Client& client) {
   const double cpu = ThreadSeconds();
   const std::uint64_t device_reads = DeviceReads();
   std::string value;
+  const std::span<const Request> requests = client.prepared.requests;
   const std::string_view keys = client.prepared.keys;
-  for (const Request& request : client.prepared.requests) {
-    const std::string_view key = keys.substr(round.operations * kKeyBytes, kKeyBytes);
-    const bool timed = round.operations++ % kTimedOneIn == 0;
+  std::uint64_t calls = 0;
+  for (std::size_t i = 0; i < requests.size(); i = round.operations) {
+    const std::size_t count = ReadsTogether(requests.subspan(i));
+    const std::string_view asked = keys.substr(i * kKeyBytes, count * kKeyBytes);
+    round.operations += count;
+    const bool timed = calls++ % kTimedOneIn == 0;
     const auto begin = timed ? Clock::now() : Clock::time_point();
-    client.outcome = Do(request, key, rounds_, round, value);
+    client.outcome =
+        count > 1 ? ReadMany(asked, round) : Do(requests[i], asked, rounds_, round, value);
     if (!client.outcome) return;
     if (timed) {
       round.latency.Record(
@@ -103,6 +108,29 @@ void Side::RunClient(Client& client) {
   }
   round.device_reads = DeviceReads() - device_reads;
   round.cpu_seconds = ThreadSeconds() - cpu;
+}
+
+// How many of the first requests make one call.
+std::size_t Side::ReadsTogether(std::span<const Request> requests) const {
+  std::size_t count = 0;
+  while (count < std::min(options_.batch, requests.size()) &&
+         requests[count].kind == Request::Kind::kRead) {
+    ++count;
+  }
+  return std::max<std::size_t>(count, 1);
+}
+
+// One key after the other.
+Result<void> Side::ReadMany(std::string_view keys, Round& round) {
+  std::vector<std::string_view> each;
+  for (std::size_t i = 0; i < keys.size(); i += kKeyBytes) {
+    each.push_back(keys.substr(i, kKeyBytes));
+  }
+  const std::uint64_t before = DeviceReads();
+  auto read = system_->MultiGet(each);
+  round.reads += each.size();
+  round.reads_at_once += each.size() - std::min(DeviceReads() - before, each.size());
+  return read;
 }
 
 Result<void> Side::Do(const Request& request, std::string_view key, std::uint64_t version,
@@ -117,7 +145,8 @@ Result<void> Side::Do(const Request& request, std::string_view key, std::uint64_
     if (DeviceReads() == before) ++round.reads_at_once;
     if (request.kind == Kind::kRead) return {};
   }
-  MakeValue(request.record, version, request.bytes > 0 ? request.bytes : value_bytes_, value);
+  MakeValue(request.record, version, request.bytes > 0 ? request.bytes : options_.value_bytes,
+            value);
   return system_->Put(key, value);
 }
 

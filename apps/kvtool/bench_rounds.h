@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,10 +23,16 @@ struct Round {
   std::uint64_t reads = 0;          // requests for one key
   std::uint64_t reads_at_once = 0;  // of these, answered without the device
   TierFigures tier;
-  LatencyHistogram latency;  // of one operation in eight
+  LatencyHistogram latency;  // of one call in eight
 
   // What can be counted together: all but `seconds` and `tier`.
   void Add(const Round& other);
+};
+
+struct ClientOptions {
+  std::size_t value_bytes = 0;
+  unsigned threads = 1;
+  std::size_t batch = 1;  // reads that follow one another are asked for up to so many at once
 };
 
 // A system and the workload's threads, which go on where the round before ended.
@@ -33,7 +40,7 @@ class Side {
  public:
   // Workload threads draw the same requests for every side.
   Side(std::string_view name, std::unique_ptr<System> system, const WorkloadInfo& workload,
-       std::uint64_t records, std::size_t value_bytes, unsigned threads);
+       std::uint64_t records, const ClientOptions& options);
 
   std::string_view name() const { return name_; }
   // Runs so many operations, shared out among the threads.
@@ -54,13 +61,15 @@ class Side {
 
   void Prepare(Client& client, std::uint64_t operations) const;
   void RunClient(Client& client);
+  std::size_t ReadsTogether(std::span<const Request> requests) const;
+  Result<void> ReadMany(std::string_view keys, Round& round);
   Result<void> Do(const Request& request, std::string_view key, std::uint64_t version, Round& round,
                   std::string& value);
 
   std::string name_;
   std::unique_ptr<System> system_;
   bool ordered_;
-  std::size_t value_bytes_;
+  ClientOptions options_;
   std::uint64_t rounds_ = 0;
   std::vector<Client> clients_;
 };

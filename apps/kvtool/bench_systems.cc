@@ -120,6 +120,18 @@ class RocksDbSystem : public System {
     if (!status.ok()) return std::unexpected(ErrorOf(status));
     return true;
   }
+  Result<void> MultiGet(std::span<const std::string_view> keys) override {
+    std::vector<rocksdb::Slice> slices;
+    for (const std::string_view key : keys) slices.emplace_back(key.data(), key.size());
+    std::vector<rocksdb::PinnableSlice> values(keys.size());
+    std::vector<rocksdb::Status> statuses(keys.size());
+    db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), keys.size(), slices.data(),
+                  values.data(), statuses.data());
+    for (const rocksdb::Status& status : statuses) {
+      if (!status.ok() && !status.IsNotFound()) return std::unexpected(ErrorOf(status));
+    }
+    return {};
+  }
   Result<void> Put(std::string_view key, std::string_view value) override {
     return ResultOf(db_->Put(rocksdb::WriteOptions(), rocksdb::Slice(key.data(), key.size()),
                              rocksdb::Slice(value.data(), value.size())));
@@ -141,6 +153,12 @@ class KvcacheSystem : public System {
 
   Result<bool> Get(std::string_view key, std::string& value) override {
     return cache_->Get(key, value);
+  }
+  Result<void> MultiGet(std::span<const std::string_view> keys) override {
+    for (const auto& found : cache_->MultiGet(keys)) {
+      if (!found) return std::unexpected(found.error());
+    }
+    return {};
   }
   Result<void> Put(std::string_view key, std::string_view value) override {
     return cache_->Put(key, value);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,8 @@ class System {
  public:
   virtual ~System() = default;
   virtual Result<bool> Get(std::string_view key, std::string& value) = 0;
+  // What is found is looked at and not copied.
+  virtual Result<void> MultiGet(std::span<const std::string_view> keys) = 0;
   virtual Result<void> Put(std::string_view key, std::string_view value) = 0;
   // Reads up to so many pairs from this key on.
   virtual Result<void> Scan(std::string_view from, std::size_t pairs) = 0;

@@ -100,6 +100,21 @@ class Bench(harness.TestCase):
         self.assertIn("exists", self.failure(2, "bench", "--records", "10", *arguments))
         self.bench(*arguments, "--force")
 
+    def test_reads_of_many_keys_at_once(self):
+        warm = self.by_system("--workload", "sequential", "--ops", "3000", "--budget", "64MiB",
+                              "--batch", "64")
+        for one in warm.values():
+            self.assertEqual((one["device_reads"], one["hit_ratio"]), (0, 1))
+        self.assertEqual(warm["kvcache"]["tier_hit_ratio"], 1)
+        # Together, keys in one block read it once; writes end a batch.
+        for workload in ("uniform", "b"):
+            one_by_one, together = (self.bench("--workload", workload, "--batch", batch)
+                                    for batch in ("1", "64"))
+            self.assertEqual((one_by_one["batch"], together["batch"]), (1, 64))
+            for single, many in zip(one_by_one["results"], together["results"]):
+                self.assertLess(many["device_reads"], single["device_reads"], single["system"])
+                self.assertGreater(many["device_reads"], 0.1)
+
     def test_the_keys_of_a_trace(self):
         trace = self.path("requests.txt")
         with open(trace, "w", encoding="utf-8") as file:
@@ -114,11 +129,17 @@ class Bench(harness.TestCase):
 
     def test_for_people(self):
         scratch = self.path("")
-        out = self.output("bench", "--scratch", scratch, "--records", "3000", "--ops", "1000",
-                          "--rounds", "1", "--against", "rocksdb-row").decode()
+        arguments = ["bench", "--scratch", scratch, "--records", "3000", "--ops", "1000",
+                     "--rounds", "1", "--against", "rocksdb-row"]
+        out = self.output(*arguments).decode()
+        self.assertNotIn("modelled / as timed", out)
         self.assertRegex(out, r"\Aworkload c: YCSB: reads, zipfian; 3,000 records of 16 B and "
                               r"100 B, budget 10% \(\d+\.\d KiB\)\n")
         self.assertRegex(out, r"\nkvcache +[\d,]+ .* 1\.00x\nrocksdb-row +[\d,]+ ")
+        out = self.output(*arguments, "--workload", "c,uniform").decode()
+        self.assertRegex(out, r"modelled / as timed\n\nworkload +budget +rocksdb-row\n"
+                              r"c +10% +\d+\.\d\d / \d+\.\d\d\n"
+                              r"uniform +10% +\d+\.\d\d / \d+\.\d\d\n\Z")
 
     def test_an_interrupt_leaves_nothing_behind(self):
         for made in ("*/database-*/*.log", "*/kvcache/CURRENT"):  # while loading; while asking
@@ -145,6 +166,7 @@ class Bench(harness.TestCase):
             (["--records", "0"], ["--records"]),
             (["--tier-share", "1.5"], ["--tier-share"]),
             (["--ops", "0"], ["--ops"]),
+            (["--batch", "0"], ["--batch"]),
         ])
         self.assertIn("--scratch", self.failure(3, "bench", "--scratch", self.path("nowhere")))
         self.environment["TMPDIR"] = self.path("nowhere")
