@@ -36,7 +36,9 @@ def bars(path, title, axis, series, rows, log=False):
     values = [value for _, row in rows for value in row if value is not None]
     low = 10 ** (len(str(int(min(values)))) - 1) / 2 if log else min(0, *values)
     high = max(values) * 2 if log else max(values) * 1.15
-    labels = ", ".join(f'"{name}" {place}' for place, (name, _) in enumerate(rows))
+    # gnuplot takes a mark's label for a format.
+    labels = ", ".join(f'"{name.replace("%", "%%")}" {place}'
+                       for place, (name, _) in enumerate(rows))
     script = HEAD.format(height=130 + len(rows) * (12 + 18 * len(series)), path=path, title=title,
                          axis=axis + ", log scale" * log, labels=labels, count=len(rows),
                          format="%.0f" if log else "%g")
