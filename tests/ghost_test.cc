@@ -22,7 +22,7 @@ void Leave(Ghost& ghost, std::uint64_t key) {
 }
 
 TEST_CASE("a key that left returns, once") {
-  Ghost ghost;
+  Ghost ghost(100);
   ghost.SetReach(100);
   Leave(ghost, 1);
   CHECK(ghost.Return(HashOf(2)) == 0);
@@ -32,7 +32,7 @@ TEST_CASE("a key that left returns, once") {
 
 TEST_CASE("a key returns as long as not more than the reach have left after it") {
   for (const std::uint64_t others : {std::uint64_t{50}, std::uint64_t{99}, std::uint64_t{101}}) {
-    Ghost ghost;
+    Ghost ghost(100);
     ghost.SetReach(100);
     Leave(ghost, 0);
     for (std::uint64_t i = 1; i <= others; ++i) Leave(ghost, i);
@@ -41,7 +41,7 @@ TEST_CASE("a key returns as long as not more than the reach have left after it")
 }
 
 TEST_CASE("a key that entered and for which there was no room returns too") {
-  Ghost ghost;
+  Ghost ghost(10);
   ghost.SetReach(10);
   ghost.Enter(HashOf(1));
   CHECK(ghost.Return(HashOf(1)) == 1);
@@ -50,7 +50,7 @@ TEST_CASE("a key that entered and for which there was no room returns too") {
 // Keys leave in a random order with repetitions; now and then one is asked for.
 TEST_CASE("returns are those of a list of who left last") {
   constexpr std::uint64_t kReach = 500;
-  Ghost ghost;
+  Ghost ghost(2000);
   ghost.SetReach(kReach);
   std::mt19937_64 random(20'26);
   std::deque<std::uint64_t> left;
@@ -80,7 +80,7 @@ TEST_CASE("returns are those of a list of who left last") {
 
 TEST_CASE("what a sample of millions stands for is right within 5 %") {
   constexpr std::uint64_t kKeys = 4'000'000;
-  Ghost ghost;
+  Ghost ghost(kKeys);
   ghost.SetReach(kKeys);
   for (std::uint64_t i = 0; i < kKeys; ++i) Leave(ghost, i);
   double returned = 0;
@@ -89,8 +89,14 @@ TEST_CASE("what a sample of millions stands for is right within 5 %") {
   CHECK(returned < kKeys * 1.05);
 }
 
+TEST_CASE("its memory is in proportion to the reach that it is made for, within bounds") {
+  CHECK(Ghost(0).MemoryBytes() == 512);
+  CHECK(Ghost(100).MemoryBytes() == 4096);
+  CHECK(Ghost(1'000'000'000).MemoryBytes() == 64 << 10);
+}
+
 TEST_CASE("threads") {
-  Ghost ghost;
+  Ghost ghost(1000);
   ghost.SetReach(1000);
   std::vector<std::jthread> threads;
   for (std::uint64_t t = 0; t < 4; ++t) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,12 +17,17 @@ namespace kvcache {
 // Thread-safe, without locks: a race loses a remembered key at worst.
 class Ghost {
  public:
-  static constexpr std::size_t kBytes = std::size_t{64} << 10;
+  // Four places for each of so many keys, the reach that it will have; from 512 bytes to 64 KiB. Of
+  // more keys it remembers a sample.
+  explicit Ghost(std::uint64_t keys)
+      : mask_(std::bit_ceil(std::clamp(keys * 4, kLeastPlaces, kMostPlaces)) - 1) {}
+
+  std::size_t MemoryBytes() const { return (mask_ + 1) * sizeof(std::uint64_t); }
 
   // A key counts as returned when at most so many left after it.
   void SetReach(std::uint64_t keys) {
     // A quarter of the places in use: few keys take another's.
-    const double sampled = static_cast<double>(kPlaces) / 4 / static_cast<double>(keys + 1);
+    const double sampled = static_cast<double>(mask_ + 1) / 4 / static_cast<double>(keys + 1);
     const double threshold = std::clamp(sampled * kAll, 1.0, static_cast<double>(kAll));
     reach_.store(keys, std::memory_order_relaxed);
     threshold_.store(static_cast<std::uint32_t>(threshold), std::memory_order_relaxed);
@@ -56,7 +62,8 @@ class Ghost {
 
  private:
   // A place: a key's tag above the time when it left.
-  static constexpr std::size_t kPlaces = kBytes / sizeof(std::uint64_t);
+  static constexpr std::uint64_t kLeastPlaces = 64;
+  static constexpr std::uint64_t kMostPlaces = 8192;
   static constexpr std::uint64_t kTimeMask = (std::uint64_t{1} << 40) - 1;
   static constexpr std::uint64_t kTagMask = ~kTimeMask;
   static constexpr std::uint32_t kAll = std::uint32_t{1} << 16;
@@ -65,19 +72,18 @@ class Ghost {
   bool Sampled(std::uint64_t hash) const {
     return ((hash >> 24) & (kAll - 1)) < threshold_.load(std::memory_order_relaxed);
   }
-  std::atomic<std::uint64_t>& PlaceOf(std::uint64_t hash) {
-    return places_[(hash >> 10) & (kPlaces - 1)];
-  }
+  std::atomic<std::uint64_t>& PlaceOf(std::uint64_t hash) { return places_[(hash >> 10) & mask_]; }
   void Remember(std::uint64_t hash, std::uint64_t time) {
     if (!Sampled(hash)) return;
     PlaceOf(hash).store((hash & kTagMask) | (time & kTimeMask), std::memory_order_relaxed);
   }
 
+  const std::uint64_t mask_;
   std::atomic<std::uint64_t> clock_{1};
   std::atomic<std::uint64_t> reach_{0};
   std::atomic<std::uint32_t> threshold_{kAll};
   const std::unique_ptr<std::atomic<std::uint64_t>[]> places_ =
-      std::make_unique<std::atomic<std::uint64_t>[]>(kPlaces);
+      std::make_unique<std::atomic<std::uint64_t>[]>(mask_ + 1);
 };
 
 }  // namespace kvcache

@@ -36,18 +36,19 @@ std::uint64_t Part(std::uint64_t bytes, double share) {
 
 MemorySplit::MemorySplit(const Options& options)
     : fixed_(options.tier_share.has_value()),
+      ghost_(SplitRule::Reach(CacheBytes(options.memory_budget)) / kUsualEntry),
       cache_bytes_(CacheBytes(options.memory_budget)),
       // Half, until it is known better.
       tier_bytes_(Part(cache_bytes_, options.tier_share.value_or(0.5))),
       rule_(cache_bytes_, tier_bytes_),
-      block_cache_(
-          NewBlockCache(cache_bytes_ - tier_bytes_,
-                        fixed_ ? cache_bytes_ - tier_bytes_ : SplitRule::Least(cache_bytes_),
-                        MemtableBytes(options.memory_budget))) {
+      block_cache_(NewBlockCache(
+          {.capacity = cache_bytes_ - tier_bytes_,
+           .least = fixed_ ? cache_bytes_ - tier_bytes_ : SplitRule::Least(cache_bytes_),
+           .reach = rule_.reach(),
+           .memtables = MemtableBytes(options.memory_budget)})) {
   stats_.budget_bytes = options.memory_budget;
   stats_.fixed = fixed_;
-  ghost_.SetReach(rule_.reach() / static_cast<std::uint64_t>(entry_bytes_));
-  block_cache_->SetReach(rule_.reach());
+  ghost_.SetReach(rule_.reach() / kUsualEntry);
 }
 
 void MemorySplit::Loaded(const Load& load, MemoryTier& tier) {

@@ -71,6 +71,8 @@ class MemorySplit {
   void Move(MemoryTier& tier);
   void GiveToBlocks(const MemoryTier& tier);
 
+  static constexpr std::uint64_t kUsualEntry = 128;  // bytes, until they are known
+
   const bool fixed_;
   Ghost ghost_;
 
@@ -83,7 +85,7 @@ class MemorySplit {
   // Running means.
   double key_ns_ = 5'000;      // a key whose blocks are cached
   double block_ns_ = 100'000;  // a block that is not
-  double entry_bytes_ = 128;
+  double entry_bytes_ = kUsualEntry;
   SplitStats stats_;
 };
 

@@ -30,7 +30,8 @@ class SplitRule {
 
   SplitRule(std::uint64_t budget, std::uint64_t tier) : budget_(budget), tier_(tier) {}
 
-  std::uint64_t reach() const { return budget_ / 16; }
+  static std::uint64_t Reach(std::uint64_t budget) { return budget / 16; }
+  std::uint64_t reach() const { return Reach(budget_); }
   // The bytes that the tier should have.
   std::uint64_t tier() const { return tier_; }
 

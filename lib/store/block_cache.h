@@ -40,9 +40,16 @@ class BlockCache {
   virtual void SetMemtableBytes(std::uint64_t bytes) = 0;
 };
 
+// In bytes.
+struct BlockCacheOptions {
+  std::uint64_t capacity = 0;
+  std::uint64_t least = 0;  // that the capacity will be: in how many parts it may be
+  std::uint64_t reach = 0;  // see SetReach
+  std::uint64_t memtables = 0;
+};
+
 // For OpenRocksDb. LRU, as RocksDB has it by default; in at most so many parts as leave 256 KiB to
-// each when it is at its `least` capacity.
-std::shared_ptr<BlockCache> NewBlockCache(std::uint64_t capacity, std::uint64_t least,
-                                          std::uint64_t memtable_bytes);
+// each when it is at its least.
+std::shared_ptr<BlockCache> NewBlockCache(const BlockCacheOptions& options);
 
 }  // namespace kvcache

@@ -23,6 +23,8 @@ std::uint64_t HashOf(const rocksdb::Slice& key) { return XXH3_64bits(key.data(),
 // and keeps nothing: it listens.
 class Listener : public rocksdb::SecondaryCache {
  public:
+  explicit Listener(std::uint64_t reach) : ghost_(reach / kUsualBlock) { SetReach(reach); }
+
   const char* Name() const override { return "kvcache.Listener"; }
 
   rocksdb::Status Insert(const rocksdb::Slice& key, void* value,
@@ -51,7 +53,6 @@ class Listener : public rocksdb::SecondaryCache {
 
   // RocksDB's own count of blocks (GetOccupancyCount) is not one in 7.8.
   void SetReach(std::uint64_t bytes) {
-    constexpr std::uint64_t kUsualBlock = 4096;
     const std::uint64_t left = left_.load(std::memory_order_relaxed);
     const std::uint64_t left_bytes = left_bytes_.load(std::memory_order_relaxed);
     ghost_.SetReach(bytes / (left == 0 ? kUsualBlock : left_bytes / left + 1));
@@ -60,6 +61,8 @@ class Listener : public rocksdb::SecondaryCache {
   std::uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
 
  private:
+  static constexpr std::uint64_t kUsualBlock = 4096;  // bytes
+
   Ghost ghost_;
   std::atomic<std::uint64_t> left_{0};
   std::atomic<std::uint64_t> left_bytes_{0};
@@ -68,13 +71,14 @@ class Listener : public rocksdb::SecondaryCache {
 
 class LruBlockCache : public BlockCache {
  public:
-  LruBlockCache(std::uint64_t capacity, int shard_bits, std::uint64_t memtable_bytes)
-      : memtables_(std::make_shared<rocksdb::WriteBufferManager>(memtable_bytes)) {
-    rocksdb::LRUCacheOptions options;
-    options.capacity = capacity;
-    options.num_shard_bits = shard_bits;
-    options.secondary_cache = listener_;
-    cache_ = rocksdb::NewLRUCache(options);
+  LruBlockCache(const BlockCacheOptions& options, int shard_bits)
+      : listener_(std::make_shared<Listener>(options.reach)),
+        memtables_(std::make_shared<rocksdb::WriteBufferManager>(options.memtables)) {
+    rocksdb::LRUCacheOptions lru;
+    lru.capacity = options.capacity;
+    lru.num_shard_bits = shard_bits;
+    lru.secondary_cache = listener_;
+    cache_ = rocksdb::NewLRUCache(lru);
   }
 
   void SetCapacity(std::uint64_t bytes) override { cache_->SetCapacity(bytes); }
@@ -89,7 +93,7 @@ class LruBlockCache : public BlockCache {
   const std::shared_ptr<rocksdb::WriteBufferManager>& memtables() const { return memtables_; }
 
  private:
-  const std::shared_ptr<Listener> listener_ = std::make_shared<Listener>();
+  const std::shared_ptr<Listener> listener_;
   const std::shared_ptr<rocksdb::WriteBufferManager> memtables_;
   std::shared_ptr<rocksdb::Cache> cache_;
 };
@@ -109,12 +113,11 @@ std::shared_ptr<rocksdb::TableFactory> WithBlockCache(
 
 BlockCache::Misses BlockCache::OfThread() { return thread_misses; }
 
-std::shared_ptr<BlockCache> NewBlockCache(std::uint64_t capacity, std::uint64_t least,
-                                          std::uint64_t memtable_bytes) {
+std::shared_ptr<BlockCache> NewBlockCache(const BlockCacheOptions& options) {
   constexpr std::uint64_t kLeastPart = std::uint64_t{256} << 10;
   constexpr std::uint64_t kMostParts = 64;
-  const std::uint64_t parts = std::clamp<std::uint64_t>(least / kLeastPart, 1, kMostParts);
-  return std::make_shared<LruBlockCache>(capacity, std::bit_width(parts) - 1, memtable_bytes);
+  const std::uint64_t parts = std::clamp<std::uint64_t>(options.least / kLeastPart, 1, kMostParts);
+  return std::make_shared<LruBlockCache>(options, std::bit_width(parts) - 1);
 }
 
 void UseBlockCache(Setup& setup, const BlockCache& cache) {

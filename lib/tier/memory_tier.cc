@@ -30,6 +30,9 @@ MemoryTier::MemoryTier(const TierOptions& options)
 // From its body on the destructor cleans up.
 MemoryTier::MemoryTier(const TierOptions& options, const PolicySpec& policy) : MemoryTier(options) {
   policy_name_ = policy.ToString();
+  if (options.ghost != nullptr) {
+    slabs_.AddOverhead(static_cast<std::int64_t>(options.ghost->MemoryBytes()));
+  }
   for (std::size_t i = 0; i < shards(); ++i) {
     shards_[i].Init(options.seed, NewOrdering(policy), options.ghost);
     ReportOverhead(shards_[i]);

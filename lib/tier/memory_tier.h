@@ -63,7 +63,7 @@ struct TierOptions {
   // the entry. Called without a lock or guard.
   std::uint64_t audit_one_in = 0;
   std::function<void(std::uint64_t hash, Entry& entry)> audit = nullptr;
-  Ghost* ghost = nullptr;  // is told who is evicted; borrowed; may be null
+  Ghost* ghost = nullptr;  // is told who is evicted, and takes of the capacity; borrowed; or null
 };
 
 // Thread-safe, but the destructor.
