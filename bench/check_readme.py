@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
-"""Checks that the tables which README.md quotes are those of bench/RESULTS.md.
+"""Checks that the tables which README.md quotes are those of the documents in bench/.
 
-Usage: check_readme.py [--renew] [README RESULTS]    --renew copies them into README
+Usage: check_readme.py [--renew] [README DOCUMENT...]    --renew copies them into README
 """
 
 import pathlib
@@ -12,16 +12,16 @@ import tables
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
-def problem(readme, results):
-    """The first one with the texts of the two, or None."""
-    quoted, measured = tables.blocks(readme), tables.blocks(results)
+def problem(readme, measured):
+    """The first one with README's text and the tables measured, {name: body}, or None."""
+    quoted = tables.blocks(readme)
     if not quoted:
         return "README.md quotes no table of bench/RESULTS.md"
     for name, body in quoted.items():
         if name not in measured:
-            return f"README.md quotes '{name}', which bench/RESULTS.md does not have"
+            return f"README.md quotes '{name}', which no document in bench/ has"
         if body != measured[name]:
-            return (f"README.md quotes '{name}' otherwise than bench/RESULTS.md has it: "
+            return (f"README.md quotes '{name}' otherwise than bench/ has it: "
                     "run bench/check_readme.py --renew")
     return None
 
@@ -29,17 +29,19 @@ def problem(readme, results):
 def main():
     arguments = sys.argv[1:]
     renew = arguments[:1] == ["--renew"]
-    paths = [pathlib.Path(path) for path in arguments[renew:]]
-    readme_path, results_path = paths or (ROOT / "README.md", ROOT / "bench/RESULTS.md")
-    if not results_path.exists():
-        print(f"{results_path} does not exist: bench/run.sh writes it")
-        return 1
+    readme_path, *documents = [pathlib.Path(path) for path in arguments[renew:]] or [
+        ROOT / "README.md", ROOT / "bench/RESULTS.md", ROOT / "bench/EQUAL_MEMORY.md"]
+    measured = {}
+    for path in documents:
+        if not path.exists():
+            print(f"{path} does not exist: bench/run.sh writes it")
+            return 1
+        measured |= tables.blocks(path.read_text(encoding="utf-8"))
     readme = readme_path.read_text(encoding="utf-8")
-    results = results_path.read_text(encoding="utf-8")
     if renew:
-        readme = tables.replace(readme, tables.blocks(results))
+        readme = tables.replace(readme, measured)
         readme_path.write_text(readme, encoding="utf-8")
-    found = problem(readme, results)
+    found = problem(readme, measured)
     print(found or "README.md quotes what was measured")
     return 1 if found else 0
 

@@ -86,6 +86,15 @@ def measure(arguments):
     return measured, commands
 
 
+def describe_machine(path):
+    """As it was when measuring began."""
+    if not path.exists():
+        done = subprocess.run([sys.executable, "-B", ROOT / "bench/machine.py", "g++"], check=True,
+                              capture_output=True, text=True)
+        path.write_text(done.stdout, encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def rows_of(measured):
     """(step, budget as given, run)"""
     for step, runs in measured.items():
@@ -198,12 +207,11 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench")
     arguments = parser.parse_args()
     arguments.results.mkdir(parents=True, exist_ok=True)
+    machine = describe_machine(arguments.results / "machine.json")
     measured, commands = measure(arguments)
-    about = subprocess.run([sys.executable, "-B", ROOT / "bench/machine.py", "g++"], check=True,
-                           capture_output=True, text=True)
     draw(measured, arguments.out / "charts")
-    (arguments.out / "EQUAL_MEMORY.md").write_text(
-        report(measured, commands, json.loads(about.stdout)), encoding="utf-8")
+    (arguments.out / "EQUAL_MEMORY.md").write_text(report(measured, commands, machine),
+                                                   encoding="utf-8")
     print(f"wrote {arguments.out}/EQUAL_MEMORY.md")
 
 

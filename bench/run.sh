@@ -5,11 +5,13 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-Usage: bench/run.sh [--keep] [--no-build] [--quick] [--out DIR]
+Usage: bench/run.sh [--equal-memory] [--keep] [--no-build] [--quick] [--out DIR]
+  --equal-memory
+              write EQUAL_MEMORY.md instead, of kvtool bench: takes hours
   --keep      keep what an interrupted run of the same commit has measured
   --no-build  install and build nothing
   --quick     tiny sizes, to see that everything works; needs --out
-  --out DIR   write RESULTS.md and charts/ into DIR instead of bench/
+  --out DIR   write into DIR instead of bench/
 END
 }
 
@@ -19,9 +21,10 @@ fail() {
 }
 
 command="bench/run.sh $*"
-keep='' build=yes quick='' out=''
+keep='' build=yes quick='' out='' equal_memory=''
 while (($#)); do
   case $1 in
+    --equal-memory) equal_memory=yes ;;
     --keep) keep=yes ;;
     --no-build) build='' ;;
     --quick) quick=yes ;;
@@ -41,7 +44,7 @@ done
 [[ -z $quick || -n $out ]] || fail "--quick needs --out: its figures mean nothing" 2
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-results=build/bench-results${quick:+-quick}
+results=build/bench-results${equal_memory:+-equal-memory}${quick:+-quick}
 entries=1000000 ten_times=10000000
 flags=(--benchmark_repetitions=5 --benchmark_min_time=0.2)
 if [[ -n $quick ]]; then
@@ -63,7 +66,7 @@ build_in() {
   echo "Building in $1 ..."
   quietly cmake -S . -B "$@" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=g++ \
     -DCMAKE_CXX_FLAGS_RELEASE="-O2 -DNDEBUG" -DKVCACHE_BUILD_BENCH=ON -DKVCACHE_BUILD_TESTS=OFF \
-    -DKVCACHE_BUILD_APPS=OFF
+    -DKVCACHE_BUILD_APPS=${equal_memory:-no}
   quietly cmake --build "$1" --parallel 2
 }
 
@@ -97,6 +100,13 @@ if [[ -z $keep || $commit == *-dirty* || $commit == *unknown* ]] ||
 fi
 mv "$results/machine.new" "$results/machine.json"
 : >"$results/commands.txt"
+
+if [[ -n $equal_memory ]]; then
+  bench/equal_memory.py --kvtool build/bench-ndebug/apps/kvtool/kvtool \
+    --debian build/bench/apps/kvtool/kvtool --results "$results" --out "${out:-bench}" \
+    ${quick:+--records 2000 --more='--rounds 1 --ops 500'}
+  exit
+fi
 
 # A value size at a time, and large values in smaller number: ten systems have to fit side by side.
 for bytes in 100 1024 4096; do

@@ -215,6 +215,7 @@ SlabAllocator::Slab* SlabAllocator::NewSlab(std::size_t size_class) {
   classes_[size_class].slab_blocks = slab->capacity;
   classes_[size_class].free_blocks += slab->capacity;
   ++classes_[size_class].empty_slabs;
+  may_be_sparse_ = true;
   List(slab);
   return slab;
 }
@@ -242,11 +243,13 @@ void SlabAllocator::FreeBlock(Slab* slab, void* block) {
   if (slab->draining) return;
   SizeClass& size_class = classes_[slab->size_class];
   ++size_class.free_blocks;
+  may_be_sparse_ = may_be_sparse_ || size_class.sparse();
   if (!slab->listed) List(slab);
   if (slab->live > 0) return;
   // The class's last slab stays, or a key that comes and goes would map and unmap it each time.
   if (size_class.free_blocks == slab->capacity) {
     ++size_class.empty_slabs;
+    may_be_sparse_ = true;
     return;
   }
   Unlist(slab);
@@ -276,7 +279,7 @@ SlabAllocator::Slab* SlabAllocator::FindEmptiest() const {
   const auto fill = [](const Slab* slab) { return std::size_t{slab->live} * slab->block_bytes; };
   Slab* emptiest = nullptr;
   for (const SizeClass& size_class : classes_) {
-    const bool sparse = size_class.free_blocks > size_class.slab_blocks;
+    const bool sparse = size_class.sparse();
     if (!sparse && size_class.empty_slabs == 0) continue;
     int looks = kMostLooks;
     for (Slab* slab = size_class.open; slab != nullptr && looks-- > 0; slab = slab->next) {
@@ -289,7 +292,8 @@ SlabAllocator::Slab* SlabAllocator::FindEmptiest() const {
 
 SlabAllocator::SparseSlab SlabAllocator::TakeSparseSlab() {
   const std::lock_guard lock(mutex_);
-  Slab* slab = FindEmptiest();
+  Slab* slab = may_be_sparse_ ? FindEmptiest() : nullptr;
+  may_be_sparse_ = slab != nullptr;
   if (slab == nullptr) return {};
   SparseSlab result{.slab = slab, .blocks = {}};
   result.blocks.reserve(slab->carved);
@@ -313,6 +317,7 @@ bool SlabAllocator::ReturnSlab(void* memory) {
   }
   slab->draining = false;
   classes_[slab->size_class].free_blocks += std::size_t{slab->capacity} - slab->live;
+  may_be_sparse_ = true;
   if (slab->live < slab->capacity) List(slab);
   return false;
 }

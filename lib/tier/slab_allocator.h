@@ -100,6 +100,8 @@ class SlabAllocator {
     std::size_t free_blocks = 0;
     std::size_t slab_blocks = 0;  // in one slab
     std::size_t empty_slabs = 0;
+
+    bool sparse() const { return free_blocks > slab_blocks; }
   };
 
   static constexpr std::size_t kSmallClasses = 64;
@@ -149,7 +151,8 @@ class SlabAllocator {
 
   std::mutex mutex_;  // all below
   std::array<SizeClass, kClasses> classes_{};
-  std::vector<void*> free_slabs_;                        // without pages
+  bool may_be_sparse_ = false;     // else FindEmptiest, which looks at all classes, finds none
+  std::vector<void*> free_slabs_;  // without pages
   std::array<std::vector<void*>, kRunSizes> free_runs_;  // by log2 of their address range
   char* region_ = nullptr;                               // not yet cut into slabs
   char* region_end_ = nullptr;

@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 
 import charts
 import check_readme
+import equal_memory
 import instructions
 import report
 import results
@@ -164,11 +165,51 @@ class Tables(unittest.TestCase):
 class Readme(unittest.TestCase):
 
     def test_problems(self):
-        measured = tables.block("a", "1") + tables.block("b", "2")
+        measured = {"a": "1", "b": "2"}
         for readme, words in (("", "no table"), (tables.block("c", "1"), "'c'"),
                               (tables.block("a", "1") + tables.block("b", "1"), "'b'")):
             self.assertIn(words, check_readme.problem(readme, measured))
         self.assertIsNone(check_readme.problem("x" + tables.block("b", "2"), measured))
+
+
+def side(system, device_reads, cpu_us, ops_per_second):
+    return {"system": system, "device_reads": device_reads, "cpu_us_per_op": cpu_us,
+            "ops_per_second": ops_per_second, "hit_ratio": 1 - device_reads, "tier_hit_ratio": 0.5,
+            "tier_share": 0.75, "p50_us": 1.0, "p99_us": 2.0, "p99_9_us": 3.0}
+
+
+class EqualMemory(unittest.TestCase):
+    RUN = {"records": 1000, "value_size": 100, "read_us": 75, "rocksdb": "7.8.3, without assertions",
+           "results": [side("kvcache", 0.2, 5, 30_000), side("rocksdb", 0.5, 12.5, 12_000),
+                       side("rocksdb-hyper", 0.4, 10, 15_000),
+                       side("rocksdb-row", 0.2, 9, 20_000)]}
+
+    def test_ratios_are_to_the_best_of_the_others(self):
+        modelled, fast, timed = equal_memory.ratios(self.RUN, equal_memory.BLOCK)
+        self.assertAlmostEqual(modelled, (0.4 * 75 + 10) / (0.2 * 75 + 5))
+        self.assertAlmostEqual(fast, (0.4 * 20 + 10) / (0.2 * 20 + 5))
+        self.assertAlmostEqual(timed, 2)
+        self.assertAlmostEqual(equal_memory.ratios(self.RUN, equal_memory.ROW)[0], 1.2)
+
+    def test_tables_have_every_run_and_its_verdict(self):
+        measured = {"c": [self.RUN, self.RUN], "hotspot": [self.RUN, self.RUN],
+                    "c-multiget": [self.RUN]}
+        header, *rows = tables.rows_of(equal_memory.ratio_table(measured))
+        self.assertEqual([row[:2] + row[-2:] for row in rows], [
+            ["c", "1%", "1.6 / 1.15", "met"], ["c", "10%", "1.75 / 1.2", "met"],
+            ["hotspot", "1%", "-", "-"], ["hotspot", "10%", "-", "-"],
+            ["c-multiget", "1%", "1.5", "met"]])
+        self.assertEqual({len(row) for row in rows}, {len(header)})
+        self.assertEqual(equal_memory.verdict((1.75, 1.2), 1.74, 1.3)[1], "**missed**")
+        self.assertEqual(equal_memory.verdict((1.75, 1.2), 1.8, 1.19)[1], "**missed**")
+        self.assertEqual(len(tables.rows_of(equal_memory.side_table(measured))), 1 + 5 * 4)
+
+    def test_every_target_is_measured(self):
+        steps = equal_memory.steps(1000)
+        self.assertLessEqual({step for step, _ in equal_memory.TARGETS}, set(steps))
+        text = equal_memory.report({step: [self.RUN] for step in steps}, ["kvtool bench"],
+                                   {"processor": "a", "command": "b"})
+        self.assertEqual(set(tables.blocks(text)), {"equal-memory", "equal-memory-systems"})
 
 
 class Instructions(unittest.TestCase):
