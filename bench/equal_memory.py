@@ -47,9 +47,9 @@ bytes, values of 100 unless said. Budgets are shares of the keys' and values' by
 defaults in every row; nothing is tuned.
 
 A disk's speed drifts, so each ratio is given three times: by modelled time, which is the reads of
-the device that an operation makes, at {read_us:g} or {fast_us} us each, and its CPU as measured, the kernel's
-included; and by the clock. The one at {read_us:g} us is held against our targets. RocksDB is built
-without assertions (NDEBUG), but in the row that says otherwise.
+the device that an operation makes, at {read_us:g} or {fast_us} us each, and its CPU as measured, the
+kernel's included; and by the clock. The one at {read_us:g} us is held against our targets. RocksDB
+is built without assertions (NDEBUG), but in the row that says otherwise.
 """
 
 
@@ -76,6 +76,8 @@ def measure(arguments):
         path = arguments.results / f"{step}.json"
         kvtool = arguments.debian if step == "c-debian" else arguments.kvtool
         call = [str(kvtool), "bench", *more, "--direct", "--json", *arguments.more.split()]
+        if not path.exists() and arguments.report_only:
+            continue
         commands.append(" ".join(call))
         if not path.exists():
             print(" ".join(call), file=sys.stderr)
@@ -108,7 +110,7 @@ def modelled(side, read_us):
 
 
 def ratios(run, names):
-    """kvcache's lead over the best of these systems: modelled, modelled with a fast device, timed."""
+    """kvcache's lead over the best of these: modelled, modelled with a fast device, timed."""
     sides = {side["system"]: side for side in run["results"]}
     own, others = sides["kvcache"], [sides[name] for name in names]
     lead = [min(modelled(other, us) for other in others) / modelled(own, us)
@@ -130,6 +132,18 @@ def ratio_table(measured):
         lines.append([step, budget, *(f"{ratio:.2f}" for ratio in block_ratios + row_ratios),
                       *verdict(wanted, block_ratios[0], row_ratios[0])])
     return table(header, lines)
+
+
+def summary_table(measured):
+    """Of the workloads with both budgets, at the usual device; README quotes it."""
+    header = ["workload"] + [f"{other}, {budget}" for budget in ("1%", "10%")
+                             for other in ("block cache", "row cache")]
+    lines = {}
+    for step, _, run in rows_of(measured):
+        if step in WORKLOADS:
+            lines.setdefault(step, [step]).extend(
+                f"{ratios(run, names)[0]:.2f}" for names in (BLOCK, ROW))
+    return table(header, list(lines.values()))
 
 
 def verdict(wanted, block_ratio, row_ratio):
@@ -172,7 +186,7 @@ def draw(measured, directory):
                 rows)
 
 
-def report(measured, commands, machine):
+def report(measured, commands, machine, missing=()):
     first = next(iter(measured.values()))[0]
     about = [[name, value] for name, value in machine.items() if name != "command"]
     return "\n".join([
@@ -181,6 +195,8 @@ def report(measured, commands, machine):
         "Against the better of RocksDB's two block caches, LRUCache and HyperClockCache, and "
         "against its row\ncache (nine tenths of the bytes, the rest a block cache). Less than 1: "
         "kvcache is slower.\n",
+        block("equal-memory-summary", summary_table(measured)) + "\n",
+        f"All that was measured, and what we wanted.{left_out(missing)}\n",
         block("equal-memory", ratio_table(measured)) + "\n",
         "![How many times as fast kvcache is](charts/equal_memory.svg)\n",
         "a to f are YCSB's workloads, mixgraph is db_bench's; `kvtool bench --help` says what each "
@@ -197,10 +213,15 @@ def report(measured, commands, machine):
     ]) + "\n"
 
 
+def left_out(missing):
+    return f" Not measured in this run: {', '.join(missing)}." if missing else ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kvtool", required=True)
     parser.add_argument("--debian", required=True)
+    parser.add_argument("--report-only", action="store_true", help="measure nothing more")
     parser.add_argument("--records", type=int, default=10_000_000)
     parser.add_argument("--more", default="", help="arguments that every call of bench gets")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "build/equal-memory")
@@ -210,7 +231,8 @@ def main():
     machine = describe_machine(arguments.results / "machine.json")
     measured, commands = measure(arguments)
     draw(measured, arguments.out / "charts")
-    (arguments.out / "EQUAL_MEMORY.md").write_text(report(measured, commands, machine),
+    missing = [step for step in steps(arguments.records) if step not in measured]
+    (arguments.out / "EQUAL_MEMORY.md").write_text(report(measured, commands, machine, missing),
                                                    encoding="utf-8")
     print(f"wrote {arguments.out}/EQUAL_MEMORY.md")
 

@@ -251,7 +251,7 @@ double TakeKeys(GhostFilter& ghosts, std::uint64_t begin, std::uint64_t end) {
 }
 
 TEST_CASE("ghost filter: it remembers the keys that left last, until they are taken") {
-  for (const std::uint64_t keys : {100, 3000, 50'000}) {
+  for (const std::uint64_t keys : {100U, 3000U, 50'000U}) {
     CAPTURE(keys);
     GhostFilter ghosts;
     const std::uint64_t most = keys * 100;
@@ -278,7 +278,7 @@ TEST_CASE("ghost filter: what is long gone is not taken for new when the clock c
 TEST_CASE("ghost filter: it follows what it is to remember, up and down, and to nothing") {
   GhostFilter ghosts;
   std::uint64_t next = 0;
-  for (const std::uint64_t keys : {5000, 100'000, 20'000, 1000, 30'000}) {
+  for (const std::uint64_t keys : {5000U, 100'000U, 20'000U, 1000U, 30'000U}) {
     CAPTURE(keys);
     PushKeys(ghosts, next, next + 3 * keys, keys * 100);
     next += 3 * keys;

@@ -334,6 +334,7 @@ std::string WorkloadsHelp() {
 }
 
 void AddFiles(CLI::App& command, BenchArguments& arguments) {
+  command.add_flag("--direct", arguments.direct, "Read files past the page cache");
   command
       .add_option("--scratch", arguments.scratch,
                   "Where the databases are made, and removed in the end\n(default: TMPDIR, /tmp)")
@@ -382,7 +383,6 @@ void AddBench(CLI::App& app, Action& action) {
       ->type_name("N")
       ->check(CLI::Range(1, 100'000).description(""))
       ->capture_default_str();
-  command->add_flag("--direct", arguments->direct, "Read files past the page cache");
   command->add_option("--ops", arguments->operations, "Operations in a round")
       ->type_name("N")
       ->check(WholeNumber(1))

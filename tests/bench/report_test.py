@@ -179,7 +179,8 @@ def side(system, device_reads, cpu_us, ops_per_second):
 
 
 class EqualMemory(unittest.TestCase):
-    RUN = {"records": 1000, "value_size": 100, "read_us": 75, "rocksdb": "7.8.3, without assertions",
+    RUN = {"records": 1000, "value_size": 100, "read_us": 75,
+           "rocksdb": "7.8.3, without assertions",
            "results": [side("kvcache", 0.2, 5, 30_000), side("rocksdb", 0.5, 12.5, 12_000),
                        side("rocksdb-hyper", 0.4, 10, 15_000),
                        side("rocksdb-row", 0.2, 9, 20_000)]}
@@ -203,13 +204,18 @@ class EqualMemory(unittest.TestCase):
         self.assertEqual(equal_memory.verdict((1.75, 1.2), 1.74, 1.3)[1], "**missed**")
         self.assertEqual(equal_memory.verdict((1.75, 1.2), 1.8, 1.19)[1], "**missed**")
         self.assertEqual(len(tables.rows_of(equal_memory.side_table(measured))), 1 + 5 * 4)
+        self.assertEqual(tables.rows_of(equal_memory.summary_table(measured))[1:],
+                         [["c", "2.00", "1.20", "2.00", "1.20"],
+                          ["hotspot", "2.00", "1.20", "2.00", "1.20"]])
 
     def test_every_target_is_measured(self):
         steps = equal_memory.steps(1000)
         self.assertLessEqual({step for step, _ in equal_memory.TARGETS}, set(steps))
-        text = equal_memory.report({step: [self.RUN] for step in steps}, ["kvtool bench"],
-                                   {"processor": "a", "command": "b"})
-        self.assertEqual(set(tables.blocks(text)), {"equal-memory", "equal-memory-systems"})
+        measured = {step: [self.RUN] * (2 if "1%,10%" in more else 1)
+                    for step, more in steps.items()}
+        text = equal_memory.report(measured, ["kvtool bench"], {"processor": "a", "command": "b"})
+        self.assertEqual(set(tables.blocks(text)), {"equal-memory-summary", "equal-memory",
+                                                    "equal-memory-systems"})
 
 
 class Instructions(unittest.TestCase):
