@@ -47,9 +47,9 @@ bytes, values of 100 unless said. Budgets are shares of the keys' and values' by
 defaults in every row; nothing is tuned.
 
 A disk's speed drifts, so each ratio is given three times: by modelled time, which is the reads of
-the device that an operation makes, at {read_us:g} or {fast_us} us each, and its CPU as measured, the
-kernel's included; and by the clock. The one at {read_us:g} us is held against our targets. RocksDB
-is built without assertions (NDEBUG), but in the row that says otherwise.
+the device that an operation makes, at {read_us:g} or {fast_us} us each, and its CPU as measured,
+the kernel's included; and by the clock. The one at {read_us:g} us is held against our targets.
+RocksDB is built without assertions (NDEBUG), but in the row that says otherwise.
 """
 
 
@@ -70,22 +70,25 @@ def steps(records):
 
 
 def measure(arguments):
-    """{step: its runs}, and the commands."""
-    measured, commands = {}, []
+    """{step: what kvtool bench printed, and the command}"""
+    measured = {}
     for step, more in steps(arguments.records).items():
         path = arguments.results / f"{step}.json"
-        kvtool = arguments.debian if step == "c-debian" else arguments.kvtool
-        call = [str(kvtool), "bench", *more, "--direct", "--json", *arguments.more.split()]
-        if not path.exists() and arguments.report_only:
-            continue
-        commands.append(" ".join(call))
-        if not path.exists():
+        if not path.exists() and not arguments.report_only:
+            kvtool = arguments.debian if step == "c-debian" else arguments.kvtool
+            call = [str(kvtool), "bench", *more, "--direct", "--json", *arguments.more.split()]
             print(" ".join(call), file=sys.stderr)
             done = subprocess.run(call, check=True, capture_output=True, text=True)
-            path.write_text(done.stdout, encoding="utf-8")
-        document = json.loads(path.read_text(encoding="utf-8"))
-        measured[step] = document.get("runs", [document])
-    return measured, commands
+            document = {"command": " ".join(call), **json.loads(done.stdout)}
+            path.write_text(json.dumps(document), encoding="utf-8")
+        if path.exists():
+            measured[step] = json.loads(path.read_text(encoding="utf-8"))
+    return measured
+
+
+def runs_of(document):
+    """One of them is printed as it is, several as a list."""
+    return document.get("runs", [document])
 
 
 def describe_machine(path):
@@ -99,7 +102,8 @@ def describe_machine(path):
 
 def rows_of(measured):
     """(step, budget as given, run)"""
-    for step, runs in measured.items():
+    for step, document in measured.items():
+        runs = runs_of(document)
         budgets = ("1%", "10%") if len(runs) == 2 else (next(
             (budget for name, budget in TARGETS if name == step), "10%"),)
         yield from ((step, budget, run) for budget, run in zip(budgets, runs))
@@ -172,9 +176,9 @@ def side_table(measured):
 
 def sizes_table(measured):
     header = ["workload", "records", "value", "RocksDB"]
-    lines = [[step, f"{runs[0]['records']:,}", f"{runs[0]['value_size']:,} B", runs[0]["rocksdb"]]
-             for step, runs in measured.items()]
-    return table(header, lines)
+    first = {step: runs_of(document)[0] for step, document in measured.items()}
+    return table(header, [[step, f"{run['records']:,}", f"{run['value_size']:,} B", run["rocksdb"]]
+                          for step, run in first.items()])
 
 
 def draw(measured, directory):
@@ -186,8 +190,8 @@ def draw(measured, directory):
                 rows)
 
 
-def report(measured, commands, machine, missing=()):
-    first = next(iter(measured.values()))[0]
+def report(measured, machine, missing=()):
+    first = runs_of(next(iter(measured.values())))[0]
     about = [[name, value] for name, value in machine.items() if name != "command"]
     return "\n".join([
         INTRODUCTION.format(read_us=first["read_us"], fast_us=FAST_US),
@@ -209,7 +213,7 @@ def report(measured, commands, machine, missing=()):
         "## Machine and commands\n",
         table(["", "this run"], about) + "\n",
         sizes_table(measured) + "\n",
-        "```text\n" + "\n".join(commands) + "\n```",
+        "```text\n" + "\n".join(document["command"] for document in measured.values()) + "\n```",
     ]) + "\n"
 
 
@@ -229,10 +233,10 @@ def main():
     arguments = parser.parse_args()
     arguments.results.mkdir(parents=True, exist_ok=True)
     machine = describe_machine(arguments.results / "machine.json")
-    measured, commands = measure(arguments)
+    measured = measure(arguments)
     draw(measured, arguments.out / "charts")
     missing = [step for step in steps(arguments.records) if step not in measured]
-    (arguments.out / "EQUAL_MEMORY.md").write_text(report(measured, commands, machine, missing),
+    (arguments.out / "EQUAL_MEMORY.md").write_text(report(measured, machine, missing),
                                                    encoding="utf-8")
     print(f"wrote {arguments.out}/EQUAL_MEMORY.md")
 

@@ -193,8 +193,8 @@ class EqualMemory(unittest.TestCase):
         self.assertAlmostEqual(equal_memory.ratios(self.RUN, equal_memory.ROW)[0], 1.2)
 
     def test_tables_have_every_run_and_its_verdict(self):
-        measured = {"c": [self.RUN, self.RUN], "hotspot": [self.RUN, self.RUN],
-                    "c-multiget": [self.RUN]}
+        both = {"runs": [self.RUN, self.RUN]}
+        measured = {"c": both, "hotspot": both, "c-multiget": self.RUN}
         header, *rows = tables.rows_of(equal_memory.ratio_table(measured))
         self.assertEqual([row[:2] + row[-2:] for row in rows], [
             ["c", "1%", "1.6 / 1.15", "met"], ["c", "10%", "1.75 / 1.2", "met"],
@@ -211,9 +211,12 @@ class EqualMemory(unittest.TestCase):
     def test_every_target_is_measured(self):
         steps = equal_memory.steps(1000)
         self.assertLessEqual({step for step, _ in equal_memory.TARGETS}, set(steps))
-        measured = {step: [self.RUN] * (2 if "1%,10%" in more else 1)
+        measured = {step: {"command": f"bench {step}",
+                           **({"runs": [self.RUN] * 2} if "1%,10%" in more else self.RUN)}
                     for step, more in steps.items()}
-        text = equal_memory.report(measured, ["kvtool bench"], {"processor": "a", "command": "b"})
+        text = equal_memory.report(measured, {"processor": "a", "command": "b"}, ["later"])
+        self.assertIn("Not measured in this run: later.", text)
+        self.assertIn("\nbench c-multiget\n", text)
         self.assertEqual(set(tables.blocks(text)), {"equal-memory-summary", "equal-memory",
                                                     "equal-memory-systems"})
 
