@@ -24,7 +24,7 @@ set format x "{format}"
 
 
 def label_of(value):
-    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}"
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def bars(path, title, axis, series, rows, log=False):
