@@ -265,6 +265,16 @@ TEST_CASE("ghost filter: it remembers the keys that left last, until they are ta
   }
 }
 
+TEST_CASE("ghost filter: it takes memory for keys that have left, not for all that might") {
+  GhostFilter ghosts;
+  constexpr std::uint64_t kAny = ~std::uint64_t{0};
+  PushKeys(ghosts, 0, 500, kAny);
+  CHECK(ghosts.MemoryBytes() == 4096);
+  CHECK(TakeKeys(ghosts, 0, 500) > 0.97);
+  PushKeys(ghosts, 0, 100'000, kAny);
+  CHECK(ghosts.MemoryBytes() < 100'000 * 24);
+}
+
 TEST_CASE("ghost filter: what is long gone is not taken for new when the clock comes round") {
   constexpr std::uint64_t kKeys = 2000;
   GhostFilter ghosts;

@@ -23,14 +23,14 @@ class GhostFilter {
   std::size_t MemoryBytes() const { return buckets_.capacity_bytes(); }
 
   // Enters a key. Those that left last are remembered, as many as make up the weight `most` if all
-  // are of the mean weight of late. Where that becomes more than there is room for, or far less,
-  // all are forgotten; without memory for more, some.
+  // are of the mean weight of late. When it grows or shrinks for that, all are forgotten; without
+  // memory to grow, some.
   void Push(std::uint64_t hash, std::uint32_t weight, std::uint64_t most) {
     constexpr double kShare = 1.0 / 256;
     mean_weight_ += (weight - mean_weight_) * (mean_weight_ == 0 ? 1 : kShare);
     Fit(static_cast<double>(most) / std::max(mean_weight_, 1.0));
     if (buckets_.size() == 0 || most == 0) return;
-    if (++pushed_ == keys_in_tick_) Tick();
+    if (++entered_ % keys_in_tick_ == 0) Tick();
     std::uint32_t& slot = OldestIn(BucketOf(hash));
     slot = Fingerprint(hash) | now_;
   }
@@ -72,34 +72,35 @@ class GhostFilter {
     return *std::ranges::max_element(bucket, {}, key);
   }
 
-  // Seven tenths full: few buckets overflow.
+  // Seven tenths full: few buckets overflow. Memory is taken for keys that have left, not for all
+  // that might.
   void Fit(double keys) {
     constexpr double kFull = 0.7;
-    constexpr double kTooFull = 0.85;
+    constexpr double kTooFull = 0.8;
     constexpr double kTooEmpty = 0.25;
+    constexpr double kGrowth = 4;
     const auto slots = static_cast<double>(buckets_.size() * kSlots);
-    if (keys > slots * kTooFull || (buckets_.size() > kLeastBuckets && keys < slots * kTooEmpty)) {
-      Remake(static_cast<std::size_t>(keys / kFull / kSlots) + 1);
-    }
+    const bool grow = keys > slots * kTooFull && static_cast<double>(entered_) >= slots * kFull;
+    const bool shrink = keys < slots * kTooEmpty && buckets_.size() > kLeastBuckets;
+    if (grow || shrink) Remake(std::min(keys / kFull, slots * kGrowth));
     window_ = static_cast<std::uint32_t>(
         std::min(keys / static_cast<double>(keys_in_tick_) + 1, 2.0 * kTicks));
   }
 
-  void Remake(std::size_t buckets) {
+  void Remake(double slots) {
     PageVector<Bucket> empty;
     try {
-      empty.resize(std::max(buckets, kLeastBuckets));
+      empty.resize(std::max(static_cast<std::size_t>(slots) / kSlots + 1, kLeastBuckets));
     } catch (const std::bad_alloc&) {
       return;
     }
     buckets_ = std::move(empty);
     keys_in_tick_ = buckets_.size() * kSlots / kTicks + 1;
-    pushed_ = 0;
+    entered_ = 0;
   }
 
   // Sweeps a part of the buckets, all in a window.
   void Tick() {
-    pushed_ = 0;
     now_ = (now_ + 1) & kTimeMask;
     for (std::size_t i = 0; i < buckets_.size() / kTicks + 1; ++i) {
       swept_ = swept_ + 1 < buckets_.size() ? swept_ + 1 : 0;
@@ -114,7 +115,7 @@ class GhostFilter {
   std::uint32_t now_ = 0;
   std::uint32_t window_ = 0;  // ticks
   std::size_t keys_in_tick_ = 1;
-  std::size_t pushed_ = 0;  // in this tick
+  std::size_t entered_ = 0;  // since it has this size
   std::size_t swept_ = 0;
 };
 
