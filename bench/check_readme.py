@@ -16,7 +16,7 @@ def problem(readme, measured):
     """The first one with README's text and the tables measured, {name: body}, or None."""
     quoted = tables.blocks(readme)
     if not quoted:
-        return "README.md quotes no table of bench/RESULTS.md"
+        return "README.md quotes no table of a document in bench/"
     for name, body in quoted.items():
         if name not in measured:
             return f"README.md quotes '{name}', which no document in bench/ has"

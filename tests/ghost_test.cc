@@ -23,7 +23,6 @@ void Leave(Ghost& ghost, std::uint64_t key) {
 
 TEST_CASE("a key that left returns, once") {
   Ghost ghost(100);
-  ghost.SetReach(100);
   Leave(ghost, 1);
   CHECK(ghost.Return(HashOf(2)) == 0);
   CHECK(ghost.Return(HashOf(1)) == 1);
@@ -33,7 +32,6 @@ TEST_CASE("a key that left returns, once") {
 TEST_CASE("a key returns as long as not more than the reach have left after it") {
   for (const std::uint64_t others : {std::uint64_t{50}, std::uint64_t{99}, std::uint64_t{101}}) {
     Ghost ghost(100);
-    ghost.SetReach(100);
     Leave(ghost, 0);
     for (std::uint64_t i = 1; i <= others; ++i) Leave(ghost, i);
     CHECK(ghost.Return(HashOf(0)) == (others < 100 ? 1 : 0));
@@ -42,7 +40,6 @@ TEST_CASE("a key returns as long as not more than the reach have left after it")
 
 TEST_CASE("a key that entered and for which there was no room returns too") {
   Ghost ghost(10);
-  ghost.SetReach(10);
   ghost.Enter(HashOf(1));
   CHECK(ghost.Return(HashOf(1)) == 1);
 }
@@ -81,7 +78,6 @@ TEST_CASE("returns are those of a list of who left last") {
 TEST_CASE("what a sample of millions stands for is right within 5 %") {
   constexpr std::uint64_t kKeys = 4'000'000;
   Ghost ghost(kKeys);
-  ghost.SetReach(kKeys);
   for (std::uint64_t i = 0; i < kKeys; ++i) Leave(ghost, i);
   double returned = 0;
   for (std::uint64_t i = 0; i < kKeys; ++i) returned += ghost.Return(HashOf(i));
@@ -97,7 +93,6 @@ TEST_CASE("its memory is in proportion to the reach that it is made for, within 
 
 TEST_CASE("threads") {
   Ghost ghost(1000);
-  ghost.SetReach(1000);
   std::vector<std::jthread> threads;
   for (std::uint64_t t = 0; t < 4; ++t) {
     threads.emplace_back([&ghost, t] {

@@ -17,10 +17,12 @@ namespace kvcache {
 // Thread-safe, without locks: a race loses a remembered key at worst.
 class Ghost {
  public:
-  // Four places for each of so many keys, the reach that it will have; from 512 bytes to 64 KiB. Of
-  // more keys it remembers a sample.
+  // Of a reach of so many keys, with four places for each; from 512 bytes to 64 KiB. Of more keys
+  // it remembers a sample.
   explicit Ghost(std::uint64_t keys)
-      : mask_(std::bit_ceil(std::clamp(keys * 4, kLeastPlaces, kMostPlaces)) - 1) {}
+      : mask_(std::bit_ceil(std::clamp(keys * 4, kLeastPlaces, kMostPlaces)) - 1) {
+    SetReach(keys);
+  }
 
   std::size_t MemoryBytes() const { return (mask_ + 1) * sizeof(std::uint64_t); }
 

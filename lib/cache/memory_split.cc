@@ -48,7 +48,6 @@ MemorySplit::MemorySplit(const Options& options)
            .memtables = MemtableBytes(options.memory_budget)})) {
   stats_.budget_bytes = options.memory_budget;
   stats_.fixed = fixed_;
-  ghost_.SetReach(rule_.reach() / kUsualEntry);
 }
 
 void MemorySplit::Loaded(const Load& load, MemoryTier& tier) {

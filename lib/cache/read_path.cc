@@ -1,10 +1,10 @@
 // Get, MultiGet, Contains, Scan, GetOrCompute: hit, or miss and load.
 #include <algorithm>
-#include <chrono>
 #include <deque>
 #include <new>
 #include <utility>
 
+#include "base/stopwatch.h"
 #include "cache/guarded.h"
 #include "cache/protocol.h"
 
@@ -15,11 +15,6 @@ void Assign(std::string& value, std::string_view bytes) {
   // The size that libstdc++ 12 passes can be larger than the one asked for.
   value.resize_and_overwrite(
       bytes.size(), [&](char* into, std::size_t) { return bytes.copy(into, bytes.size()); });
-}
-
-std::uint64_t NanosecondsSince(std::chrono::steady_clock::time_point begin) {
-  return static_cast<std::uint64_t>(
-      std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
 }
 
 // Under an epoch guard or the shard's lock.
@@ -127,13 +122,13 @@ Result<std::optional<Value>> Protocol::Resolve(Fetch& fetch) {
 Protocol::StoreRead Protocol::ReadStore(std::span<Fetch*> fetches) {
   StoreRead read;
   const BlockCache::Misses blocks = BlockCache::OfThread();
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   try {
     fetches.size() == 1 ? GetFromStore(*fetches[0]) : MultiGetFromStore(fetches);
   } catch (const std::bad_alloc&) {
     FailForMemory(fetches, read);
   }
-  read.nanoseconds = NanosecondsSince(begin);
+  read.nanoseconds = watch.nanoseconds();
   if (split_ != nullptr) TellSplit(fetches, read.nanoseconds, BlockCache::OfThread() - blocks);
   return read;
 }
@@ -323,12 +318,14 @@ Result<bool> Protocol::Contains(std::string_view key) {
 }
 
 Result<void> Protocol::Scan(const ScanOptions& options, const ScanVisitor& visit) {
+  const auto scan = [&] {
+    return Guarded<Result<void>>([&] { return store_->Scan(options, visit); });
+  };
+  if (split_ == nullptr) return scan();
   const BlockCache::Misses blocks = BlockCache::OfThread();
-  const auto begin = std::chrono::steady_clock::now();
-  auto scanned = Guarded<Result<void>>([&] { return store_->Scan(options, visit); });
-  if (split_ != nullptr) {
-    split_->Scanned(BlockCache::OfThread() - blocks, NanosecondsSince(begin), tier_);
-  }
+  const Stopwatch watch;
+  auto scanned = scan();
+  split_->Scanned(BlockCache::OfThread() - blocks, watch.nanoseconds(), tier_);
   return scanned;
 }
 

@@ -1,7 +1,7 @@
 // Put, Delete, DeleteRange, Write, WriteWith, CatchUp, Invalidate.
-#include <chrono>
 #include <utility>
 
+#include "base/stopwatch.h"
 #include "cache/guarded.h"
 #include "cache/protocol.h"
 #include "cache/writes.h"
@@ -17,12 +17,11 @@ Scope Protocol::ScopeOf(const KeyRange& range) const {
 
 template <class Commit>
 Result<void> Protocol::WriteStore(std::size_t lane, Commit&& commit) {
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   auto written = Guarded<Result<void>>(commit);
-  const auto nanoseconds =
-      std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count();
+  const std::uint64_t nanoseconds = watch.nanoseconds();
   const std::lock_guard lock(tier_.shard(lane).mutex());
-  lanes_[lane].write_latency.Record(static_cast<std::uint64_t>(nanoseconds));
+  lanes_[lane].write_latency.Record(nanoseconds);
   return written;
 }
 

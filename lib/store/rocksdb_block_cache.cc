@@ -23,7 +23,7 @@ std::uint64_t HashOf(const rocksdb::Slice& key) { return XXH3_64bits(key.data(),
 // and keeps nothing: it listens.
 class Listener : public rocksdb::SecondaryCache {
  public:
-  explicit Listener(std::uint64_t reach) : ghost_(reach / kUsualBlock) { SetReach(reach); }
+  explicit Listener(std::uint64_t reach) : ghost_(reach / kUsualBlock) {}
 
   const char* Name() const override { return "kvcache.Listener"; }
 
