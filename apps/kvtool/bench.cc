@@ -218,14 +218,17 @@ Outcome<std::vector<Side>> OpenSides(Session& session, const BenchArguments& arg
   return sides;
 }
 
-// Runs rounds until neither reads of the device nor misses of the tier become fewer.
+// Runs rounds until neither reads of the device nor misses of the tier become fewer, nor the tier's
+// share moves.
 Outcome<void> RunUntilSettled(Session& session, Side& side, std::string_view verb,
                               std::uint64_t operations) {
-  constexpr int kMostRounds = 200;
+  constexpr int kMostRounds = 60;
   constexpr int kCalmRounds = 3;
+  constexpr double kStill = 0.03;
   Progress progress(fmt::format("{} {}", verb, side.name()), "operations");
-  double least_reads = INFINITY;
-  double least_misses = INFINITY;
+  double least_reads = INFINITY;   // of the device, an operation
+  double least_misses = INFINITY;  // of the tier
+  double share = INFINITY;         // the tier's, when it moved last
   for (int calm = 0, i = 1; calm < kCalmRounds && i <= kMostRounds; ++i) {
     const auto round = side.Run(operations);
     if (!round) return std::unexpected(round.error());
@@ -235,9 +238,11 @@ Outcome<void> RunUntilSettled(Session& session, Side& side, std::string_view ver
         static_cast<double>(round->device_reads) / static_cast<double>(round->operations);
     const double misses = 1 - round->tier.hit_ratio;
     const bool fewer = reads < least_reads * 0.99 || misses < least_misses * 0.99;
-    calm = fewer ? 0 : calm + 1;
+    const bool moved = std::abs(round->tier.share - share) > kStill;
+    calm = fewer || moved ? 0 : calm + 1;
     least_reads = std::min(least_reads, reads);
     least_misses = std::min(least_misses, misses);
+    if (moved) share = round->tier.share;
   }
   return {};
 }

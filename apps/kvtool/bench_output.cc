@@ -39,11 +39,17 @@ Json ToJson(const BenchResult& result) {
                        {"cpu_us_per_op", summary.cpu_us},
                        {"modelled_us_per_op", summary.modelled_us(result.read_us)}});
   }
-  return {{"workload", result.workload},      {"records", result.records},
-          {"value_size", result.value_bytes}, {"budget", result.budget},
-          {"threads", result.threads},        {"batch", result.batch},
-          {"direct", result.direct},          {"read_us", result.read_us},
-          {"rocksdb", RocksDbKind()},         {"results", std::move(results)}};
+  return {{"workload", result.workload},
+          {"records", result.records},
+          {"value_size", result.value_bytes},
+          {"budget_given", result.budget_text},
+          {"budget", result.budget},
+          {"threads", result.threads},
+          {"batch", result.batch},
+          {"direct", result.direct},
+          {"read_us", result.read_us},
+          {"rocksdb", RocksDbKind()},
+          {"results", std::move(results)}};
 }
 
 }  // namespace

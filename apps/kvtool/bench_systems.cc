@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -23,8 +24,27 @@
 namespace kvcache::kvtool {
 namespace {
 
+// A read through the page cache takes no less, lest kvcache learn that blocks cost nothing.
+constexpr std::chrono::microseconds kFastDevice{20};
+
 thread_local std::uint64_t device_reads = 0;
 std::atomic<bool> through_page_cache = false;
+
+// Takes the processor's time until so much has passed since it was made.
+class AtLeast {
+ public:
+  explicit AtLeast(std::chrono::steady_clock::duration time)
+      : until_(std::chrono::steady_clock::now() + time) {}
+  AtLeast(const AtLeast&) = delete;
+  AtLeast& operator=(const AtLeast&) = delete;
+  ~AtLeast() {
+    while (std::chrono::steady_clock::now() < until_) {
+    }
+  }
+
+ private:
+  const std::chrono::steady_clock::time_point until_;
+};
 
 // Counts reads. A file to be read past the page cache can be read through it too.
 class CountingFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
@@ -37,19 +57,22 @@ class CountingFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
                          rocksdb::Slice* result, char* scratch,
                          rocksdb::IODebugContext* debug) const override {
     ++device_reads;
-    return Chosen().Read(offset, n, options, result, scratch, debug);
+    if (!Buffered()) return target()->Read(offset, n, options, result, scratch, debug);
+    const AtLeast slow(kFastDevice);
+    return buffered_->Read(offset, n, options, result, scratch, debug);
   }
   rocksdb::IOStatus MultiRead(rocksdb::FSReadRequest* requests, std::size_t count,
                               const rocksdb::IOOptions& options,
                               rocksdb::IODebugContext* debug) override {
     device_reads += count;
-    return Chosen().MultiRead(requests, count, options, debug);
+    if (!Buffered()) return target()->MultiRead(requests, count, options, debug);
+    const AtLeast slow(kFastDevice * count);
+    return buffered_->MultiRead(requests, count, options, debug);
   }
 
  private:
-  rocksdb::FSRandomAccessFile& Chosen() const {
-    const bool buffered = through_page_cache.load(std::memory_order_relaxed);
-    return buffered && buffered_ != nullptr ? *buffered_ : *target();
+  bool Buffered() const {
+    return buffered_ != nullptr && through_page_cache.load(std::memory_order_relaxed);
   }
 
   const std::unique_ptr<rocksdb::FSRandomAccessFile> buffered_;  // none: the file is

@@ -48,7 +48,7 @@ class Bench(harness.TestCase):
         result = self.bench("--workload", "sequential", "--ops", "3000", "--budget", "64MiB",
                             "--against", "rocksdb")
         self.assertEqual((result["records"], result["value_size"]), (3000, 100))
-        self.assertEqual(result["budget"], 64 << 20)
+        self.assertEqual((result["budget_given"], result["budget"]), ("64MiB", 64 << 20))
         for one in result["results"]:
             self.assertEqual((one["device_reads"], one["hit_ratio"]), (0, 1))
         self.assertEqual(result["results"][0]["tier_hit_ratio"], 1)
