@@ -55,7 +55,7 @@ void CheckEqual(const NodeLists& lists, const Model& model) {
       REQUIRE(at == node);
       REQUIRE(lists.Has(*at));
       REQUIRE(lists.ListOf(*at) == list);
-      weight += NodeLists::WeightOf(*at);
+      weight += WeightOf(*at);
       at = lists.Newer(*at);
     }
     REQUIRE(at == nullptr);
@@ -76,7 +76,7 @@ TEST_CASE("node lists: random operations do what they do to std::list") {
     const std::uint64_t action = random() % 10;
     if (!lists.Has(node)) {
       if (grow || action < 3) {
-        NodeLists::SetWeight(node, static_cast<std::uint32_t>(random() % 1000));
+        SetWeight(node, static_cast<std::uint32_t>(random() % 1000));
         lists.Push(list, node);
         model.Push(list, node);
       }
@@ -111,7 +111,7 @@ TEST_CASE("node lists: an empty list, and a list of one") {
   CHECK(lists.Oldest(3) == nullptr);
   lists.Rotate(3);
   CHECK(!lists.Has(node));
-  NodeLists::SetWeight(node, 7);
+  SetWeight(node, 7);
   lists.Push(3, node);
   lists.Rotate(3);
   lists.MoveTo(3, node);
@@ -129,13 +129,13 @@ TEST_CASE("node lists: a weight that was overwritten since does not make the sum
   NodeLists lists;
   std::vector<PolicyNode> nodes(3);
   for (PolicyNode& node : nodes) {
-    NodeLists::SetWeight(node, 5);
+    SetWeight(node, 5);
     lists.Push(0, node);
   }
-  NodeLists::SetWeight(nodes[0], 1000);
+  SetWeight(nodes[0], 1000);
   lists.Remove(nodes[0]);
   CHECK(lists.weight(0) <= 15);
-  NodeLists::SetWeight(nodes[1], 0);
+  SetWeight(nodes[1], 0);
   lists.Remove(nodes[1]);
   lists.Remove(nodes[2]);
   CHECK(lists.weight(0) == 0);
@@ -155,7 +155,7 @@ TEST_CASE("node lists: slots are given back, in whichever order nodes leave") {
     CAPTURE(order);
     NodeLists lists;
     for (PolicyNode& node : nodes) {
-      NodeLists::SetWeight(node, 1);
+      SetWeight(node, 1);
       lists.Push(0, node);
     }
     CheckMemory(lists);

@@ -65,7 +65,7 @@ class Arc final : public QueuePolicy {
     const unsigned list = lists_.size(preferred) != 0 ? preferred : 1 - preferred;
     PolicyNode* victim = lists_.Oldest(list);
     if (victim == nullptr) return nullptr;
-    ghosts_.Push(hash_(*victim), NodeLists::WeightOf(*victim), list);
+    ghosts_.Push(hash_(*victim), WeightOf(*victim), list);
     lists_.Remove(*victim);
     Forget();
     return victim;

@@ -7,9 +7,9 @@
 
 namespace kvcache {
 
-class Fifo final : public QueuePolicy {
+class Fifo final : public FifoPolicy {
  public:
-  explicit Fifo(const PolicyContext& context) : QueuePolicy(context) {}
+  explicit Fifo(const PolicyContext& context) : FifoPolicy(context) {}
 
   void Insert(PolicyNode& node) override { lists_.Push(kQueue, node); }
   void Touch(PolicyNode&) override {}

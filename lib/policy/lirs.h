@@ -61,7 +61,7 @@ class Lirs final : public QueuePolicy {
       SetTime(node);
       last_used_ = &node;
     } else {
-      const bool room = lists_.weight(kLir) + NodeLists::WeightOf(node) <= MostInLir();
+      const bool room = lists_.weight(kLir) + WeightOf(node) <= MostInLir();
       Used(node, room || InStack(TimeOf(node)));
     }
   }
@@ -130,7 +130,7 @@ class Lirs final : public QueuePolicy {
     ++clock_;
     SetTime(node);
     const std::uint64_t most = MostInLir();
-    if (becomes_lir && NodeLists::WeightOf(node) <= most) {
+    if (becomes_lir && WeightOf(node) <= most) {
       lists_.MoveTo(kLir, node);
       DemoteLir(most);
     } else {

@@ -6,12 +6,13 @@
 #include <cstdint>
 
 #include "kvcache/policy.h"
+#include "policy/node_weight.h"
 #include "policy/ring_lists.h"
 
 namespace kvcache {
 
-// A node in a list needs no more of its own than its slot's number, in `position`; its weight is
-// kept in mark[1], which hits must leave alone. 16 bytes a node.
+// A node in a list needs no more of its own than its slot's number, in `position`. 16 bytes a
+// node.
 //
 // Not thread-safe. At most 2^32 - 2 nodes.
 class NodeLists {
@@ -34,13 +35,6 @@ class NodeLists {
   // False for nodes that are in no list.
   bool Has(const PolicyNode& node) const {
     return lists_.Has(node.position) && lists_[node.position].node() == &node;
-  }
-
-  static std::uint32_t WeightOf(const PolicyNode& node) {
-    return node.mark[1].load(std::memory_order_relaxed);
-  }
-  static void SetWeight(PolicyNode& node, std::uint32_t weight) {
-    node.mark[1].store(weight, std::memory_order_relaxed);
   }
 
   // Enters a node, whose weight has been set, as the newest of a list.

@@ -1,4 +1,4 @@
-// What policies of queues have in common: nodes in lists, each with its weight.
+// What policies of queues have in common: nodes in order, each with its weight.
 #pragma once
 
 #include <algorithm>
@@ -7,16 +7,20 @@
 
 #include "kvcache/policy.h"
 #include "policy/node_lists.h"
+#include "policy/node_queues.h"
+#include "policy/node_weight.h"
 
 namespace kvcache {
 
 // Derived provides Insert, Touch and Evict, and Admit where it needs more. mark[0]: what hits
-// write, 0 at first; mark[1]: the weight.
-class QueuePolicy : public Policy {
+// write, 0 at first; mark[1]: the weight. Lists is NodeLists, or NodeQueues where no node but the
+// oldest ever moves.
+template <class Lists>
+class PolicyOver : public Policy {
  public:
   void Admit(PolicyNode& node, std::uint64_t, std::uint32_t weight) override {
     node.mark[0].store(0, std::memory_order_relaxed);
-    NodeLists::SetWeight(node, weight);
+    SetWeight(node, weight);
   }
   void Erase(PolicyNode& node) override { lists_.Remove(node); }
   std::size_t Settle(std::size_t, std::size_t) override { return 0; }
@@ -29,7 +33,7 @@ class QueuePolicy : public Policy {
   std::size_t MemoryBytes() const override { return lists_.MemoryBytes(); }
 
  protected:
-  explicit QueuePolicy(const PolicyContext& context)
+  explicit PolicyOver(const PolicyContext& context)
       : most_passed_(context.exact ? kNoBound : kMostPassedInTier) {}
 
   // A share of the capacity, rounded down; shares and capacities may be of any size.
@@ -56,7 +60,7 @@ class QueuePolicy : public Policy {
   // Nodes that one eviction gives another chance before it takes the next one all the same.
   std::size_t most_passed() const { return most_passed_; }
 
-  NodeLists lists_;
+  Lists lists_;
 
  private:
   static constexpr std::size_t kNoBound = ~std::size_t{0};
@@ -64,5 +68,8 @@ class QueuePolicy : public Policy {
 
   const std::size_t most_passed_;
 };
+
+using QueuePolicy = PolicyOver<NodeLists>;
+using FifoPolicy = PolicyOver<NodeQueues>;
 
 }  // namespace kvcache

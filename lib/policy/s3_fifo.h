@@ -22,10 +22,10 @@
 
 namespace kvcache {
 
-class S3Fifo final : public QueuePolicy {
+class S3Fifo final : public FifoPolicy {
  public:
   S3Fifo(const PolicyContext& context, double small, double ghost, std::uint32_t promote)
-      : QueuePolicy(context),
+      : FifoPolicy(context),
         hash_(context.hash),
         exact_(context.exact),
         small_share_(small),
@@ -38,7 +38,7 @@ class S3Fifo final : public QueuePolicy {
   }
 
   void Admit(PolicyNode& node, std::uint64_t hash, std::uint32_t weight) override {
-    QueuePolicy::Admit(node, hash, weight);
+    FifoPolicy::Admit(node, hash, weight);
     enters_ = TakeGhost(hash) ? kMain : kSmall;
   }
   void Insert(PolicyNode& node) override { lists_.Push(enters_, node); }
@@ -53,7 +53,7 @@ class S3Fifo final : public QueuePolicy {
     return victim;
   }
   std::size_t MemoryBytes() const override {
-    return QueuePolicy::MemoryBytes() + ghosts_.MemoryBytes() + exact_ghosts_.MemoryBytes();
+    return FifoPolicy::MemoryBytes() + ghosts_.MemoryBytes() + exact_ghosts_.MemoryBytes();
   }
 
  private:
@@ -70,17 +70,16 @@ class S3Fifo final : public QueuePolicy {
     return exact_ ? exact_ghosts_.Take(hash).has_value() : ghosts_.Take(hash);
   }
 
-  // Null when every entry moved on.
+  // Null when every entry moved on. One that there is no memory to move leaves.
   PolicyNode* EvictFromSmall() {
     PolicyNode* node = lists_.Oldest(kSmall);
     for (std::size_t moved = 0; node != nullptr && moved < most_passed(); ++moved) {
-      if (Hits(*node, kMostHits) < promote_) break;
+      if (Hits(*node, kMostHits) < promote_ || !lists_.MoveOldest(kSmall)) break;
       SetHits(*node, 0);
-      lists_.MoveTo(kMain, *node);
       node = lists_.Oldest(kSmall);
     }
     if (node == nullptr) return nullptr;
-    AddGhost(hash_(*node), NodeLists::WeightOf(*node));
+    AddGhost(hash_(*node), WeightOf(*node));
     lists_.Remove(*node);
     return node;
   }

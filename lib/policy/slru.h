@@ -37,7 +37,7 @@ class Slru final : public QueuePolicy {
   }
 
   void Insert(PolicyNode& node) override {
-    lists_.Push(fill_ ? LowestWithRoomFor(NodeLists::WeightOf(node)) : kLowest, node);
+    lists_.Push(fill_ ? LowestWithRoomFor(WeightOf(node)) : kLowest, node);
   }
   void Touch(PolicyNode& node) override {
     if (!lists_.Has(node)) return;

@@ -46,7 +46,7 @@ class TwoQ final : public QueuePolicy {
     PolicyNode* victim = lists_.Oldest(from_in ? kIn : kMain);
     if (victim == nullptr) return nullptr;
     if (from_in) {
-      out_.Push(hash_(*victim), NodeLists::WeightOf(*victim));
+      out_.Push(hash_(*victim), WeightOf(*victim));
       out_.Trim(most_out_, most_passed());
     }
     lists_.Remove(*victim);

@@ -57,7 +57,7 @@ class WTinyLfu final : public QueuePolicy {
   }
 
   void Insert(PolicyNode& node) override {
-    const std::uint64_t weight = NodeLists::WeightOf(node);
+    const std::uint64_t weight = WeightOf(node);
     const std::uint64_t free = capacity_ - std::min(capacity_, Weight());
     owed_ = std::min(owed_, free);
     const std::uint64_t replaced = std::min(owed_, weight);
@@ -98,7 +98,7 @@ class WTinyLfu final : public QueuePolicy {
         victim = candidate;
       }
     }
-    owed_ += NodeLists::WeightOf(*victim);
+    owed_ += WeightOf(*victim);
     lists_.Remove(*victim);
     return victim;
   }
@@ -155,7 +155,7 @@ class WTinyLfu final : public QueuePolicy {
     for (std::size_t step = 0; step < most_passed() && moved < room; ++step) {
       if (lists_.weight(kWindow) <= most_in_window_) break;
       PolicyNode& oldest = *lists_.Oldest(kWindow);
-      moved += NodeLists::WeightOf(oldest);
+      moved += WeightOf(oldest);
       lists_.MoveTo(kProbation, oldest);
     }
   }
