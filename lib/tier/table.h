@@ -182,17 +182,21 @@ class Table {
 
   [[gnu::noinline]] Entry* FindAnywhere(std::uint64_t hash, std::string_view key) const {
     const Buckets& buckets = *buckets_.load(std::memory_order_acquire);
-    const std::size_t most_probes = buckets.longest_probe.load(std::memory_order_relaxed);
     Probe probe(hash, buckets);
-    for (std::size_t probes = 0; probes < most_probes; ++probes, probe.Next()) {
+    for (std::size_t probes = 1;; ++probes, probe.Next()) {
       const Bucket slots = buckets.slots + probe.bucket() * 8;
       for (unsigned matches = MatchTags(slots, Tag(hash)); matches != 0; matches &= matches - 1) {
         Entry* entry = EntryIn(slots[std::countr_zero(matches)].load(std::memory_order_acquire));
         if (entry != nullptr && entry->HasKey(key)) return entry;
       }
-      if ((slots[0].load(std::memory_order_relaxed) & kOverflowMask) == 0) return nullptr;
+      if (IsLast(buckets, probes, slots)) return nullptr;
     }
-    return nullptr;
+  }
+
+  // Whether no entry that wants this bucket, the so manieth looked at, is in a later one.
+  static bool IsLast(const Buckets& buckets, std::size_t probes, Bucket slots) {
+    return (slots[0].load(std::memory_order_relaxed) & kOverflowMask) == 0 ||
+           probes >= buckets.longest_probe.load(std::memory_order_relaxed);
   }
 
   static Buckets* Map(std::size_t count) {
@@ -230,17 +234,15 @@ class Table {
 
   static std::atomic<std::uint64_t>* FindSlot(Buckets& buckets, std::uint64_t hash,
                                               const Entry* entry) {
-    const std::size_t most_probes = buckets.longest_probe.load(std::memory_order_relaxed);
     Probe probe(hash, buckets);
-    for (std::size_t probes = 0; probes < most_probes; ++probes, probe.Next()) {
+    for (std::size_t probes = 1;; ++probes, probe.Next()) {
       std::atomic<std::uint64_t>* slots = buckets.slots + probe.bucket() * 8;
       for (int i = 0; i < 8; ++i) {
         const std::uint64_t slot = slots[i].load(std::memory_order_relaxed);
         if (HasEntry(slot) && EntryIn(slot) == entry) return slots + i;
       }
-      if ((slots[0].load(std::memory_order_relaxed) & kOverflowMask) == 0) return nullptr;
+      if (IsLast(buckets, probes, slots)) return nullptr;
     }
-    return nullptr;
   }
 
   std::atomic<Buckets*> buckets_;
