@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -20,113 +19,19 @@
 #include <vector>
 
 #include "bench_output.h"
+#include "bench_plan.h"
 #include "bench_rounds.h"
 #include "bench_systems.h"
 #include "commands.h"
 #include "plot.h"
 #include "progress.h"
-#include "simulation_flags.h"
 #include "spool.h"
-#include "trace_workload.h"
 #include "workload.h"
 
 namespace kvcache::kvtool {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct BenchArguments {
-  std::vector<std::string> workloads = {"c"};
-  std::uint64_t records = 1'000'000;
-  std::size_t value_bytes = 100;
-  std::string budgets = "10%";
-  std::vector<std::string> against;  // none: all
-  unsigned threads = 1;
-  std::size_t batch = 1;
-  bool direct = false;
-  std::uint64_t operations = 100'000;
-  unsigned rounds = 5;
-  double read_us = 75;
-  std::optional<double> tier_share;
-  std::string scratch;
-  std::string plot;
-  bool force = false;
-};
-
-// What is measured together: the sides under one workload with one budget.
-struct Case {
-  WorkloadInfo workload;
-  std::uint64_t records = 0;
-  std::string budget_text;
-  std::uint64_t budget = 0;
-};
-
-struct Bench {
-  std::vector<Case> cases;
-  std::vector<std::string> systems;
-};
-
-// "64MiB", "1%,10%" of the data.
-Outcome<std::vector<CacheSize>> ParseBudgets(const std::string& text) {
-  auto sizes = ParseCacheSizes(text);
-  const auto plain = [](const CacheSize& size) { return size.kind == CacheSize::Kind::kPlain; };
-  if (!sizes || std::ranges::any_of(*sizes, plain)) {
-    return WrongCall(fmt::format(
-        "--budget {}: give bytes (64MiB) or percentages of the data (1%,10%)", Excerpt(text)));
-  }
-  return *std::move(sizes);
-}
-
-// One of Workloads(), or the trace in the file of that name.
-Outcome<WorkloadInfo> ChooseWorkload(const std::string& name) {
-  if (const WorkloadInfo* known = FindWorkload(name)) return *known;
-  std::error_code ignored;
-  if (fs::exists(name, ignored)) return TraceWorkload(name);
-  return WrongCall(fmt::format(
-      "--workload {}: no workload of that name, nor a file with a trace; there are {}",
-      Excerpt(name), fmt::join(Workloads() | std::views::transform(&WorkloadInfo::name), ", ")));
-}
-
-// kvcache and those against which it is measured.
-Outcome<std::vector<std::string>> ChooseSystems(const std::vector<std::string>& against) {
-  const auto& known = SystemNames();
-  if (against.empty()) return std::vector<std::string>(known.begin(), known.end());
-  std::vector<std::string> systems = {"kvcache"};
-  for (const std::string& name : against) {
-    if (std::ranges::find(known, name) == known.end()) {
-      return WrongCall(fmt::format("--against {}: no system of that name; there are {}",
-                                   Excerpt(name), fmt::join(known, ", ")));
-    }
-    if (std::ranges::find(systems, name) == systems.end()) systems.push_back(name);
-  }
-  return systems;
-}
-
-Outcome<Bench> Check(const BenchArguments& arguments) {
-  Bench bench;
-  const auto budgets = ParseBudgets(arguments.budgets);
-  if (!budgets) return std::unexpected(budgets.error());
-  for (const std::string& name : arguments.workloads) {
-    const auto workload = ChooseWorkload(name);
-    if (!workload) return std::unexpected(workload.error());
-    const std::uint64_t records = workload->records != 0 ? workload->records : arguments.records;
-    for (const CacheSize& budget : *budgets) {
-      bench.cases.push_back({.workload = *workload,
-                             .records = records,
-                             .budget_text = budget.text,
-                             .budget = budget.Of(records * (kKeyBytes + arguments.value_bytes))});
-    }
-  }
-  const auto systems = ChooseSystems(arguments.against);
-  if (!systems) return std::unexpected(systems.error());
-  bench.systems = *systems;
-  if (!arguments.plot.empty()) {
-    if (auto able = CheckPlotting(arguments.plot, arguments.force); !able) {
-      return std::unexpected(able.error());
-    }
-  }
-  return bench;
-}
 
 // A new directory, which goes with everything in it.
 class Scratch {
@@ -192,25 +97,25 @@ Outcome<std::string> DatabaseFor(Session& session, const Case& one, std::size_t 
 }
 
 Outcome<std::vector<Side>> OpenSides(Session& session, const BenchArguments& arguments,
-                                     const std::vector<std::string>& systems, const Case& one,
-                                     const Scratch& scratch) {
+                                     const Bench& bench, const Case& one, const Scratch& scratch) {
   const auto database = DatabaseFor(session, one, arguments.value_bytes, scratch);
   if (!database) return std::unexpected(database.error());
   std::vector<Side> sides;
-  for (const std::string& name : systems) {
-    const std::string path = scratch / name;
+  for (const Contender& contender : bench.contenders) {
+    const std::string path = scratch / contender.name;
     std::error_code ignored;
     fs::remove_all(path, ignored);  // of the case before
     if (auto copied = CopyDatabase(*database, path); !copied) {
       return std::unexpected(copied.error());
     }
-    auto system = OpenSystem(name, path,
+    auto system = OpenSystem(contender.system, path,
                              {.budget = one.budget,
                               .direct = arguments.direct,
                               .policy = session.flags().policy,
-                              .tier_share = arguments.tier_share});
+                              .tier_share = contender.tier_share});
     if (!system) return std::unexpected(system.error());
-    sides.emplace_back(name, *std::move(system), one.workload, one.records,
+    sides.emplace_back(contender.name, *std::move(system), bench.after.value_or(one.workload),
+                       one.records,
                        ClientOptions{.value_bytes = arguments.value_bytes,
                                      .threads = arguments.threads,
                                      .batch = arguments.batch});
@@ -247,15 +152,33 @@ Outcome<void> RunUntilSettled(Session& session, Side& side, std::string_view ver
   return {};
 }
 
-// First fast, then with reads that cost what they will when it counts. Where the budget has room
-// for many pairs, it takes many operations to see that fewer are missed.
+Outcome<void> RunFor(Session& session, Side& side, std::uint64_t operations,
+                     std::uint64_t in_a_round) {
+  Progress progress(fmt::format("settle {}", side.name()), "operations");
+  progress.set_total(operations);
+  for (std::uint64_t done = 0; done < operations;) {
+    const auto round = side.Run(std::min(in_a_round, operations - done));
+    if (!round) return std::unexpected(round.error());
+    if (auto go_on = CheckInterrupt(session); !go_on) return go_on;
+    done += std::min(in_a_round, operations - done);
+    progress.Update({.count = done, .bytes = {}});
+  }
+  return {};
+}
+
+// First fast, under the workload before if there is one, then with reads that cost what they will
+// when it counts. Where the budget has room for many pairs, it takes many operations to see that
+// fewer are missed.
 Outcome<void> WarmUp(Session& session, Side& side, const Case& one,
                      const BenchArguments& arguments) {
   const std::uint64_t pairs = one.budget / (kKeyBytes + arguments.value_bytes);
   ReadThroughPageCache(true);
   auto full = RunUntilSettled(session, side, "fill", std::max(arguments.operations, pairs));
   ReadThroughPageCache(false);
-  return full ? RunUntilSettled(session, side, "settle", arguments.operations) : full;
+  if (!full) return full;
+  if (!arguments.after.empty()) side.Follow(one.workload, one.records);
+  if (arguments.settle) return RunFor(session, side, *arguments.settle, arguments.operations);
+  return RunUntilSettled(session, side, "settle", arguments.operations);
 }
 
 Outcome<std::vector<Summary>> Measure(Session& session, const BenchArguments& arguments,
@@ -302,14 +225,14 @@ BenchResult ResultOf(const BenchArguments& arguments, const Case& one,
 }
 
 Outcome<ExitStatus> RunBench(Session& session, const BenchArguments& arguments) {
-  const auto bench = Check(arguments);
+  const auto bench = PlanBench(arguments);
   if (!bench) return std::unexpected(bench.error());
   session.CatchInterrupts({SIGINT, SIGTERM});
   const auto scratch = Scratch::Make(arguments.scratch);
   if (!scratch) return std::unexpected(scratch.error());
   std::vector<BenchResult> results;
   for (const Case& one : bench->cases) {
-    auto sides = OpenSides(session, arguments, bench->systems, one, *scratch);
+    auto sides = OpenSides(session, arguments, *bench, one, *scratch);
     if (!sides) return std::unexpected(sides.error());
     auto measured = Measure(session, arguments, one, *sides);
     if (!measured) return std::unexpected(measured.error());
@@ -336,6 +259,25 @@ std::string WorkloadsHelp() {
     help += fmt::format("  {:<12}{}\n", workload.name, workload.help);
   }
   return help;
+}
+
+void AddWarmUp(CLI::App& command, BenchArguments& arguments) {
+  command
+      .add_option("--tier-share", arguments.tier_shares,
+                  "Shares of the caches that are the tier, the rest is\n"
+                  "block cache: numbers, or auto, as kvcache finds it;\n"
+                  "a side for each (default: auto)")
+      ->type_name("LIST")
+      ->delimiter(',');
+  command
+      .add_option("--after", arguments.after,
+                  "A workload that fills the caches, before the other\none comes")
+      ->type_name("NAME");
+  command
+      .add_option("--settle", arguments.settle,
+                  "Operations after caches are full (default: until it\nmisses no less)")
+      ->type_name("N")
+      ->check(WholeNumber(1));
 }
 
 void AddFiles(CLI::App& command, BenchArguments& arguments) {
@@ -400,12 +342,7 @@ void AddBench(CLI::App& app, Action& action) {
       ->type_name("US")
       ->check(CLI::Range(0.0, 1e9).description(""))
       ->capture_default_str();
-  command
-      ->add_option("--tier-share", arguments->tier_share,
-                   "Share of the caches for the tier; the rest is block cache\n"
-                   "(default: kvcache finds it)")
-      ->type_name("X")
-      ->check(CLI::Range(0.0, 1.0).description(""));
+  AddWarmUp(*command, *arguments);
   AddFiles(*command, *arguments);
   SetExamples(
       *command,
@@ -421,7 +358,8 @@ void AddBench(CLI::App& app, Action& action) {
           "Examples:\n"
           "  kvtool bench --workload c --records 100000 --budget 1%\n"
           "  kvtool --policy s3-fifo bench --workload b --against rocksdb --direct --json\n"
-          "  kvtool bench --workload a,b,c,e --budget 1%,10% --direct --plot bench.svg\n");
+          "  kvtool bench --workload a,b,c,e --budget 1%,10% --direct --plot bench.svg\n"
+          "  kvtool bench --workload e --tier-share auto,0,0.5,1 --after c --settle 1000000\n");
 }
 
 }  // namespace kvcache::kvtool

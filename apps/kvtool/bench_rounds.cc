@@ -36,14 +36,15 @@ void Round::Add(const Round& other) {
 
 Side::Side(std::string_view name, std::unique_ptr<System> system, const WorkloadInfo& workload,
            std::uint64_t records, const ClientOptions& options)
-    : name_(name),
-      system_(std::move(system)),
-      ordered_(workload.ordered),
-      options_(options),
-      clients_(options.threads) {
-  for (unsigned i = 0; i < options.threads; ++i) {
+    : name_(name), system_(std::move(system)), options_(options), clients_(options.threads) {
+  Follow(workload, records);
+}
+
+void Side::Follow(const WorkloadInfo& workload, std::uint64_t records) {
+  ordered_ = workload.ordered;
+  for (unsigned i = 0; i < options_.threads; ++i) {
     clients_[i].workload =
-        workload.make(records, {.thread = i, .threads = options.threads}, std::uint64_t{i} + 1);
+        workload.make(records, {.thread = i, .threads = options_.threads}, std::uint64_t{i} + 1);
   }
 }
 

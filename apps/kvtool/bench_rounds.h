@@ -43,6 +43,8 @@ class Side {
        std::uint64_t records, const ClientOptions& options);
 
   std::string_view name() const { return name_; }
+  // From now on another workload's requests, from their beginning.
+  void Follow(const WorkloadInfo& workload, std::uint64_t records);
   // Runs so many operations, shared out among the threads.
   Outcome<Round> Run(std::uint64_t operations);
 
@@ -68,7 +70,7 @@ class Side {
 
   std::string name_;
   std::unique_ptr<System> system_;
-  bool ordered_;
+  bool ordered_ = false;
   ClientOptions options_;
   std::uint64_t rounds_ = 0;
   std::vector<Client> clients_;

@@ -63,7 +63,7 @@ _kvtool() {
       fi
       return
       ;;
-    --workload)
+    --workload | --after)
       mapfile -t COMPREPLY < <(
         compgen -W "$("$program" bench --help 2> /dev/null | _kvtool_section 'Workloads:')" \
           -- "$current")
@@ -80,7 +80,7 @@ _kvtool() {
     --capacity | --column-family | --prefix | --from | --limit | --skip-lines | --threads | \
       --shards | --sample | --record-sample | --sizes | --points | --samples | --anchors | \
       --target-hit | --max | --value-size | --records | --budget | --ops | --rounds | --read-us | \
-      --tier-share)
+      --tier-share | --settle)
       return # a value that only the user knows
       ;;
   esac

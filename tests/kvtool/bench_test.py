@@ -63,12 +63,24 @@ class Bench(harness.TestCase):
                                    75 * one["device_reads"] + one["cpu_us_per_op"])
 
     def test_a_tier_without_block_cache_and_the_other_way_round(self):
-        tier = self.by_system("--budget", "10%", "--tier-share", "1")["kvcache"]
+        sides = self.by_system("--budget", "10%", "--tier-share", "auto,0,1,1", "--against",
+                               "rocksdb")
+        self.assertEqual(list(sides), ["kvcache", "kvcache:0", "kvcache:1", "rocksdb"])
+        tier, blocks = sides["kvcache:1"], sides["kvcache:0"]
         self.assertAlmostEqual(tier["tier_hit_ratio"], tier["hit_ratio"])
-        blocks = self.by_system("--budget", "10%", "--tier-share", "0")
-        self.assertEqual(blocks["kvcache"]["tier_hit_ratio"], 0)
-        self.assertAlmostEqual(blocks["kvcache"]["device_reads"],
-                               blocks["rocksdb"]["device_reads"], delta=0.02)
+        self.assertEqual((tier["tier_share"], blocks["tier_share"]), (1, 0))
+        self.assertEqual(blocks["tier_hit_ratio"], 0)
+        self.assertAlmostEqual(blocks["device_reads"], sides["rocksdb"]["device_reads"],
+                               delta=0.02)
+
+    def test_a_workload_after_another_one(self):
+        # c finds in the caches what it left there; uniform leaves less of that.
+        def reads(after):
+            sides = self.by_system("--workload", "c", "--after", after, "--settle", "1",
+                                   "--ops", "100", "--budget", "50%", "--tier-share", "1",
+                                   "--against", "kvcache")
+            return sides["kvcache:1"]["device_reads"]
+        self.assertLess(reads("c") + 0.1, reads("uniform"))
 
     def test_the_modelled_time_takes_a_reads_cost(self):
         result = self.bench("--workload", "uniform", "--read-us", "1000", "--against", "rocksdb")
@@ -78,7 +90,7 @@ class Bench(harness.TestCase):
 
     def test_the_tiers_share_is_told(self):
         for system, one in self.by_system("--tier-share", "0.25").items():
-            self.assertEqual(one["tier_share"], 0.25 if system == "kvcache" else 0)
+            self.assertEqual(one["tier_share"], 0.25 if system == "kvcache:0.25" else 0)
         found = self.by_system("--against", "kvcache")["kvcache"]["tier_share"]
         self.assertTrue(0.01 < found < 0.99, found)
 
@@ -164,7 +176,11 @@ class Bench(harness.TestCase):
             (["--plot", "bench.gif"], ["bench.gif", ".svg"]),
             (["--against", "memcached"], ["--against memcached", "rocksdb-row"]),
             (["--records", "0"], ["--records"]),
-            (["--tier-share", "1.5"], ["--tier-share"]),
+            (["--tier-share", "auto,1.5"], ["--tier-share 1.5", "0 to 1"]),
+            (["--tier-share", "0.5x"], ["--tier-share 0.5x", "auto"]),
+            (["--after", "g"], ["--after g", "mixgraph"]),
+            (["--workload", "c", "--after", "mixgraph"], ["--after mixgraph", "c has other keys"]),
+            (["--settle", "0"], ["--settle"]),
             (["--ops", "0"], ["--ops"]),
             (["--batch", "0"], ["--batch"]),
         ])
