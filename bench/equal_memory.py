@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 import charts
+import split_shares
 from tables import block, number, table
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -69,10 +70,10 @@ def steps(records):
     }
 
 
-def measure(arguments):
+def measure(arguments, all_steps):
     """{step: what kvtool bench printed, and the command}"""
     measured = {}
-    for step, more in steps(arguments.records).items():
+    for step, more in all_steps.items():
         path = arguments.results / f"{step}.json"
         if not path.exists() and not arguments.report_only:
             kvtool = arguments.debian if step == "c-debian" else arguments.kvtool
@@ -187,7 +188,7 @@ def draw(measured, directory):
                 rows)
 
 
-def report(measured, machine, missing=()):
+def report(measured, shares, machine, missing=()):
     first = runs_of(next(iter(measured.values())))[0]
     about = [[name, value] for name, value in machine.items() if name != "command"]
     return "\n".join([
@@ -207,11 +208,27 @@ def report(measured, machine, missing=()):
         "hits: reads answered without the device; tier: those by the tier; share: what the tier "
         "has of the\nbudget without memtables, as found; latencies are of the calls.\n",
         block("equal-memory-systems", side_table(measured)) + "\n",
+        *share_section(shares),
         "## Machine and commands\n",
         table(["", "this run"], about) + "\n",
         sizes_table(measured) + "\n",
-        "```text\n" + "\n".join(document["command"] for document in measured.values()) + "\n```",
+        "```text\n" + "\n".join(document["command"] for document in (measured | shares).values())
+        + "\n```",
     ]) + "\n"
+
+
+def share_section(shares):
+    if not shares:
+        return []
+    records = next(iter(shares.values()))["records"]
+    return [
+        "## The shares that are found\n",
+        f"Of {records:,} records and a budget of 10 %: which of the fixed shares of the "
+        "tier, in steps of a\ntenth, is the best by modelled time, which one kvcache finds, and "
+        "what it reaches of the best one's speed.\nThen the same when another workload filled the "
+        f"caches, {split_shares.ADAPTS_IN * records:,} operations after the change.\n",
+        block("equal-memory-shares", split_shares.share_table(shares)) + "\n",
+    ]
 
 
 def left_out(missing):
@@ -230,10 +247,12 @@ def main():
     arguments = parser.parse_args()
     arguments.results.mkdir(parents=True, exist_ok=True)
     machine = describe_machine(arguments.results / "machine.json")
-    measured = measure(arguments)
+    compared = steps(arguments.records)
+    measured = measure(arguments, compared)
+    shares = measure(arguments, split_shares.steps(arguments.records))
     draw(measured, arguments.out / "charts")
-    missing = [step for step in steps(arguments.records) if step not in measured]
-    (arguments.out / "EQUAL_MEMORY.md").write_text(report(measured, machine, missing),
+    missing = [step for step in compared if step not in measured]
+    (arguments.out / "EQUAL_MEMORY.md").write_text(report(measured, shares, machine, missing),
                                                    encoding="utf-8")
     print(f"wrote {arguments.out}/EQUAL_MEMORY.md")
 

@@ -18,6 +18,7 @@ import equal_memory
 import instructions
 import report
 import results
+import split_shares
 import tables
 import targets
 
@@ -174,16 +175,18 @@ class Readme(unittest.TestCase):
 
 def side(system, device_reads, cpu_us, ops_per_second):
     return {"system": system, "device_reads": device_reads, "cpu_us_per_op": cpu_us,
+            "modelled_us_per_op": 75 * device_reads + cpu_us,
             "ops_per_second": ops_per_second, "hit_ratio": 1 - device_reads, "tier_hit_ratio": 0.5,
             "tier_share": 0.75, "p50_us": 1.0, "p99_us": 2.0, "p99_9_us": 3.0}
 
 
 class EqualMemory(unittest.TestCase):
-    RUN = {"records": 1000, "value_size": 100, "read_us": 75,
+    RUN = {"records": 1000, "value_size": 100, "read_us": 75, "budget_given": "1%",
            "rocksdb": "7.8.3, without assertions",
            "results": [side("kvcache", 0.2, 5, 30_000), side("rocksdb", 0.5, 12.5, 12_000),
                        side("rocksdb-hyper", 0.4, 10, 15_000),
                        side("rocksdb-row", 0.2, 9, 20_000)]}
+    BOTH = {"runs": [RUN, RUN | {"budget_given": "10%"}]}
 
     def test_ratios_are_to_the_best_of_the_others(self):
         modelled, fast, timed = equal_memory.ratios(self.RUN, equal_memory.BLOCK)
@@ -193,8 +196,7 @@ class EqualMemory(unittest.TestCase):
         self.assertAlmostEqual(equal_memory.ratios(self.RUN, equal_memory.ROW)[0], 1.2)
 
     def test_tables_have_every_run_and_its_verdict(self):
-        both = {"runs": [self.RUN, self.RUN]}
-        measured = {"c": both, "hotspot": both, "c-multiget": self.RUN}
+        measured = {"c": self.BOTH, "hotspot": self.BOTH, "c-multiget": self.RUN}
         header, *rows = tables.rows_of(equal_memory.ratio_table(measured))
         self.assertEqual([row[:2] + row[-2:] for row in rows], [
             ["c", "1%", "1.6 / 1.15", "met"], ["c", "10%", "1.75 / 1.2", "met"],
@@ -212,13 +214,37 @@ class EqualMemory(unittest.TestCase):
         steps = equal_memory.steps(1000)
         self.assertLessEqual({step for step, _ in equal_memory.TARGETS}, set(steps))
         measured = {step: {"command": f"bench {step}",
-                           **({"runs": [self.RUN] * 2} if "1%,10%" in more else self.RUN)}
+                           **(self.BOTH if "1%,10%" in more else self.RUN)}
                     for step, more in steps.items()}
-        text = equal_memory.report(measured, {"processor": "a", "command": "b"}, ["later"])
+        text = equal_memory.report(measured, {}, {"processor": "a", "command": "b"}, ["later"])
         self.assertIn("Not measured in this run: later.", text)
         self.assertIn("\nbench c-multiget\n", text)
-        self.assertEqual(set(tables.blocks(text)), {"equal-memory-summary", "equal-memory",
-                                                    "equal-memory-systems"})
+        blocks = {"equal-memory-summary", "equal-memory", "equal-memory-systems"}
+        self.assertEqual(set(tables.blocks(text)), blocks)
+        shares = {"shares-c": self.shares(), "change-c": {"command": "bench after"} | self.RUN}
+        text = equal_memory.report(measured, shares, {"processor": "a"})
+        self.assertEqual(set(tables.blocks(text)), blocks | {"equal-memory-shares"})
+        self.assertIn("Of 1,000 records", text)
+        self.assertIn("\nbench shares\nbench after\n", text)
+
+    def shares(self):
+        fixed = [side(f"kvcache:{tenth}", 0.3 - tenth / 100, 5, 1) | {"tier_share": tenth / 10}
+                 for tenth in range(11)]
+        return {"command": "bench shares"} | self.RUN | {"results": [side("kvcache", 0.25, 5, 1),
+                                                                     *fixed]}
+
+    def test_shares_are_held_against_the_best_fixed_one(self):
+        change = self.RUN | {"results": [side("kvcache", 0.2, 5, 1)]}
+        rows = tables.rows_of(split_shares.share_table(
+            {"shares-c": self.shares(), "change-c": change, "shares-b": self.shares()}))
+        best = 0.2 * 75 + 5
+        own = f"{best / (0.25 * 75 + 5):.1%}"
+        self.assertEqual(rows[1:], [["c", "1.0", "0.75", own, "e", "0.75", "100.0%"],
+                                    ["b", "1.0", "0.75", own, "e", "-", "-"]])
+        steps = split_shares.steps(10_000_000)
+        self.assertIn("1000000", steps["change-mixgraph"])
+        self.assertEqual(set(steps), {f"{kind}-{name}" for kind in ("shares", "change")
+                                      for name in split_shares.BEFORE})
 
 
 class Instructions(unittest.TestCase):
