@@ -48,7 +48,7 @@ inline constexpr auto kStatsFields = [] {
        &S::load_nanoseconds},
       {"inserts", "Entries that went into the memory tier.", kCounter, kCount, &S::inserts},
       {"evictions", "Entries that the policy sent away.", kCounter, kCount, &S::evictions},
-      {"rejections", "Entries that could not go in: too large, or no room.", kCounter, kCount,
+      {"rejections", "Loads not cached: too large, no room, or nothing is hit.", kCounter, kCount,
        &S::rejections},
       {"writes", "Keys put or deleted.", kCounter, kCount, &S::writes},
       {"invalidations", "Entries dropped by writes and invalidations.", kCounter, kCount,

@@ -77,6 +77,7 @@ class alignas(64) Protocol {
 
     Load load;
     InFlight::Role role = InFlight::Role::kAlone;
+    bool caches = false;          // what it loads, if nothing overtakes it
     Entry* entry = nullptr;       // what was found, with one reference; null: nothing (yet)
     std::string_view value = {};  // in it
     std::optional<Error> error = std::nullopt;

@@ -99,6 +99,7 @@ bool Protocol::FindAgain(Fetch& fetch, std::optional<Value>& found) {
       ShardStats& counters = shard.counters();
       ++counters.misses;
       ++(fetch.Joins() ? counters.shared_loads : counters.loads);
+      fetch.caches = fetch.role == InFlight::Role::kLoads && tier_.Admits(key.hash);
       return false;
     }
     audited = tier_.HitLocked(key.hash, *entry);
@@ -180,8 +181,7 @@ void Protocol::MultiGetFromStore(std::span<Fetch*> fetches) {
 }
 
 void Protocol::Receive(Fetch& fetch, std::string_view value) {
-  const bool cacheable = fetch.role == InFlight::Role::kLoads;
-  if (cacheable) fetch.entry = tier_.NewEntry(fetch.load.key, value, false);
+  if (fetch.caches) fetch.entry = tier_.NewEntry(fetch.load.key, value, false);
   if (fetch.entry == nullptr) fetch.entry = tier_.NewLooseEntry(value);
   fetch.value = {fetch.entry->value().data(), value.size()};
 }
@@ -193,7 +193,7 @@ Result<std::optional<Value>> Protocol::Finish(Fetch& fetch, std::uint64_t nanose
   const bool loads = fetch.role == InFlight::Role::kLoads;
   const bool absent = fetch.entry == nullptr && !fetch.error;
   Entry* entry = fetch.entry;
-  if (absent && cache_absent_ && loads) entry = tier_.NewEntry(key, {}, true);
+  if (absent && cache_absent_ && fetch.caches) entry = tier_.NewEntry(key, {}, true);
 
   Shard& shard = ShardOf(key);
   bool linked = false;

@@ -173,6 +173,18 @@ Entry* MemoryTier::HitLocked(std::uint64_t hash, Entry& entry) {
   return ToAudit(hits_.Add(epoch::ThisThread(), index, entry.absent()), entry);
 }
 
+bool MemoryTier::Admits(std::uint64_t hash) {
+  if (options_.exact_policy) return true;
+  const std::size_t index = ShardIndex(hash);
+  return shards_[index].admission().Admits(shards_[index].counters(), [&] {
+    std::uint64_t hits = 0;
+    hits_.ForEachRow([&](const HitCounters::Count* counts) {
+      hits += counts[index].hits.load(std::memory_order_relaxed);
+    });
+    return hits;
+  });
+}
+
 // Under the guard or the lock.
 Entry* MemoryTier::ToAudit(std::uint64_t hits, Entry& entry) const {
   if (options_.audit_one_in == 0 || hits % options_.audit_one_in != 0) return nullptr;

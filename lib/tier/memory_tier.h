@@ -98,6 +98,10 @@ class MemoryTier {
   // caller is to audit it; else null.
   [[nodiscard]] Entry* HitLocked(std::uint64_t hash, Entry& entry);
 
+  // Under the shard's lock, when a miss has been counted: whether what is loaded for it is to be
+  // cached.
+  bool Admits(std::uint64_t hash);
+
   // A new entry with one reference, the caller's; null when the tier has no room for it. May evict,
   // so no shard's lock may be held.
   Entry* NewEntry(HashedKey key, std::string_view value, bool absent);

@@ -16,6 +16,7 @@
 #include "base/polite_mutex.h"
 #include "kvcache/policy.h"
 #include "kvcache/stats.h"
+#include "tier/admission.h"
 #include "tier/entry.h"
 #include "tier/table.h"
 
@@ -87,6 +88,7 @@ class alignas(64) Shard {
 
   // Counters of what happens under the lock; hits are counted elsewhere, gauges are not kept here.
   ShardStats& counters() { return counters_; }
+  Admission& admission() { return admission_; }
 
   // Most that Evict takes out at once.
   static constexpr std::size_t kMostEvicted = 256;
@@ -127,6 +129,7 @@ class alignas(64) Shard {
   std::unique_ptr<Ordering> draining_;
   std::atomic<std::uint64_t> bytes_{0};
   ShardStats counters_;
+  Admission admission_;
 };
 
 }  // namespace kvcache

@@ -37,7 +37,7 @@ struct ShardStats {
   std::uint64_t load_nanoseconds = 0;  // spent in the store's Get and MultiGet (a batch once)
   std::uint64_t inserts = 0;           // entries that went into the tier
   std::uint64_t evictions = 0;         // entries that the policy sent away
-  std::uint64_t rejections = 0;        // entries that could not go in: too large, or no room
+  std::uint64_t rejections = 0;        // loads not cached: too large, no room, or nothing is hit
   std::uint64_t writes = 0;            // keys put or deleted
   std::uint64_t invalidations = 0;     // entries dropped by writes and Invalidate
   std::uint64_t audits = 0;            // hits compared with the store (Options::audit_one_in)

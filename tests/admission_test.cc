@@ -1,0 +1,115 @@
+// Which misses are cached: all, but where hardly anything is hit.
+#include "tier/admission.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "harness.h"
+#include "kvcache/cache.h"
+#include "support/every_key_store.h"
+#include "support/text.h"
+
+namespace kvcache::testing {
+namespace {
+
+// Misses a shard, one after the other, with so many hits and evictions for each thousand.
+struct Lookups {
+  Admission admission;
+  ShardStats counters;
+  std::uint64_t hits = 0;
+
+  // How many were to be cached.
+  int Miss(int count, std::uint64_t hits_of_1024, bool full) {
+    int admitted = 0;
+    for (int i = 0; i < count; ++i) {
+      ++counters.misses;
+      if (counters.misses % 1024 == 0) hits += hits_of_1024;
+      if (full) ++counters.evictions;
+      if (admission.Admits(counters, [&] { return hits; })) ++admitted;
+    }
+    return admitted;
+  }
+};
+
+TEST_CASE("admission: a shard with room caches all, whether it hits anything or not") {
+  Lookups lookups;
+  CHECK(lookups.Miss(10'000, 0, false) == 10'000);
+}
+
+TEST_CASE("admission: a full shard caches all as long as one lookup in 256 hits") {
+  Lookups lookups;
+  CHECK(lookups.Miss(10'240, 4, true) == 10'240);
+}
+
+TEST_CASE(
+    "admission: a full shard that hits nothing caches one miss in 16, until it hits or has "
+    "room again") {
+  Lookups lookups;
+  CHECK(lookups.Miss(1024, 0, true) > 1000);
+  CHECK(lookups.Miss(10'240, 3, true) == 10'240 / 16);
+  lookups.Miss(1024, 4, true);
+  CHECK(lookups.Miss(1023, 4, true) == 1023);
+  lookups.Miss(10'240, 0, true);
+  CHECK(lookups.Miss(1600, 0, true) == 100);
+  lookups.Miss(2048, 0, false);
+  CHECK(lookups.Miss(1023, 0, false) == 1023);
+}
+
+class Reader {
+ public:
+  explicit Reader(bool exact = false) {
+    Options options;
+    options.capacity_entries = 1000;
+    options.shards = 1;
+    options.exact_policy = exact;
+    auto cache = Cache::Open(options, std::make_unique<EveryKeyStore>());
+    REQUIRE_MESSAGE(cache, Text(cache.error()));
+    cache_ = *std::move(cache);
+  }
+
+  void Read(std::uint64_t key) { REQUIRE(cache_->Get(std::to_string(key))); }
+  // Keys that nobody asked for before, nor will again.
+  void Scan(int count) {
+    for (int i = 0; i < count; ++i) Read(++fresh_);
+  }
+  ShardStats stats() const { return cache_->GetStats().total; }
+
+ private:
+  std::unique_ptr<Cache> cache_;
+  std::uint64_t fresh_ = std::uint64_t{1} << 32;
+};
+
+TEST_CASE("keys that are asked for once only are hardly cached, when they are all there is") {
+  Reader reader;
+  reader.Scan(10'000);
+  const ShardStats before = reader.stats();
+  reader.Scan(16'000);
+  const ShardStats after = reader.stats();
+  CHECK(after.loads - before.loads == 16'000);
+  CHECK(after.inserts - before.inserts == 1000);
+  CHECK(after.rejections - before.rejections == 15'000);
+}
+
+TEST_CASE("what is asked for again is found soon after it was not") {
+  Reader reader;
+  reader.Scan(20'000);
+  std::mt19937_64 random(Seed());
+  for (int i = 0; i < 20'000; ++i) reader.Read(random() % 500);
+  const ShardStats before = reader.stats();
+  for (int i = 0; i < 10'000; ++i) reader.Read(random() % 500);
+  CHECK(reader.stats().hits - before.hits > 9900);
+}
+
+TEST_CASE("in exact order everything is cached") {
+  Reader reader(true);
+  reader.Scan(20'000);
+  CHECK(reader.stats().inserts == 20'000);
+}
+
+}  // namespace
+}  // namespace kvcache::testing
