@@ -26,8 +26,9 @@ namespace kvcache {
 class Protocol;  // internal (lib/cache/protocol.h)
 
 // A lookup asks the memory tier; on a miss it asks the store and loads what it finds into the
-// tier, where the eviction policy decides who leaves. A write goes to the store before it is
-// acknowledged; there is no write-behind.
+// tier, where the eviction policy decides who leaves; where that is full and hits hardly anything,
+// it loads one miss in sixteen. A write goes to the store before it is acknowledged; there is no
+// write-behind.
 //
 // Coherence: Get, Put, Delete, Write and Scan together are linearizable, under every policy and
 // any number of threads. MultiGet is a set of Gets, each linearizable, not one snapshot.
