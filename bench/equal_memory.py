@@ -80,11 +80,17 @@ def measure(arguments, all_steps):
             call = [str(kvtool), "bench", *more, "--direct", "--json", *arguments.more.split()]
             print(" ".join(call), file=sys.stderr)
             done = subprocess.run(call, check=True, capture_output=True, text=True)
-            document = {"command": " ".join(call), **json.loads(done.stdout)}
+            document = {"command": " ".join(call), "commit": commit(), **json.loads(done.stdout)}
             path.write_text(json.dumps(document), encoding="utf-8")
         if path.exists():
             measured[step] = json.loads(path.read_text(encoding="utf-8"))
     return measured
+
+
+def commit():
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True,
+                          capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def runs_of(document):
@@ -173,10 +179,13 @@ def side_table(measured):
 
 
 def sizes_table(measured):
-    header = ["workload", "records", "value", "RocksDB"]
-    first = {step: runs_of(document)[0] for step, document in measured.items()}
-    return table(header, [[step, f"{run['records']:,}", f"{run['value_size']:,} B", run["rocksdb"]]
-                          for step, run in first.items()])
+    header = ["workload", "records", "value", "RocksDB", "commit"]
+    lines = []
+    for step, document in measured.items():
+        run = runs_of(document)[0]
+        lines.append([step, f"{run['records']:,}", f"{run['value_size']:,} B", run["rocksdb"],
+                      document["commit"]])
+    return table(header, lines)
 
 
 def draw(measured, directory):
@@ -190,7 +199,7 @@ def draw(measured, directory):
 
 def report(measured, shares, machine, missing=()):
     first = runs_of(next(iter(measured.values())))[0]
-    about = [[name, value] for name, value in machine.items() if name != "command"]
+    about = [[name, value] for name, value in machine.items() if name not in ("command", "commit")]
     return "\n".join([
         INTRODUCTION.format(read_us=first["read_us"], fast_us=FAST_US),
         "## How many times as fast\n",
@@ -211,7 +220,7 @@ def report(measured, shares, machine, missing=()):
         *share_section(shares),
         "## Machine and commands\n",
         table(["", "this run"], about) + "\n",
-        sizes_table(measured) + "\n",
+        sizes_table(measured | shares) + "\n",
         "```text\n" + "\n".join(document["command"] for document in (measured | shares).values())
         + "\n```",
     ]) + "\n"

@@ -213,7 +213,7 @@ class EqualMemory(unittest.TestCase):
     def test_every_target_is_measured(self):
         steps = equal_memory.steps(1000)
         self.assertLessEqual({step for step, _ in equal_memory.TARGETS}, set(steps))
-        measured = {step: {"command": f"bench {step}",
+        measured = {step: {"command": f"bench {step}", "commit": "abc1234",
                            **(self.BOTH if "1%,10%" in more else self.RUN)}
                     for step, more in steps.items()}
         text = equal_memory.report(measured, {}, {"processor": "a", "command": "b"}, ["later"])
@@ -221,7 +221,7 @@ class EqualMemory(unittest.TestCase):
         self.assertIn("\nbench c-multiget\n", text)
         blocks = {"equal-memory-summary", "equal-memory", "equal-memory-systems"}
         self.assertEqual(set(tables.blocks(text)), blocks)
-        shares = {"shares-c": self.shares(), "change-c": {"command": "bench after"} | self.RUN}
+        shares = {"shares-c": self.shares(), "change-c": {"command": "bench after", "commit": "-"} | self.RUN}
         text = equal_memory.report(measured, shares, {"processor": "a"})
         self.assertEqual(set(tables.blocks(text)), blocks | {"equal-memory-shares"})
         self.assertIn("Of 1,000 records", text)
@@ -230,7 +230,7 @@ class EqualMemory(unittest.TestCase):
     def shares(self):
         fixed = [side(f"kvcache:{tenth}", 0.3 - tenth / 100, 5, 1) | {"tier_share": tenth / 10}
                  for tenth in range(11)]
-        return {"command": "bench shares"} | self.RUN | {"results": [side("kvcache", 0.25, 5, 1),
+        return {"command": "bench shares", "commit": "-"} | self.RUN | {"results": [side("kvcache", 0.25, 5, 1),
                                                                      *fixed]}
 
     def test_shares_are_held_against_the_best_fixed_one(self):
