@@ -221,7 +221,8 @@ class EqualMemory(unittest.TestCase):
         self.assertIn("\nbench c-multiget\n", text)
         blocks = {"equal-memory-summary", "equal-memory", "equal-memory-systems"}
         self.assertEqual(set(tables.blocks(text)), blocks)
-        shares = {"shares-c": self.shares(), "change-c": {"command": "bench after", "commit": "-"} | self.RUN}
+        shares = {"shares-c": self.shares(),
+                  "change-c": {"command": "bench after", "commit": "-"} | self.RUN}
         text = equal_memory.report(measured, shares, {"processor": "a"})
         self.assertEqual(set(tables.blocks(text)), blocks | {"equal-memory-shares"})
         self.assertIn("Of 1,000 records", text)
@@ -230,8 +231,8 @@ class EqualMemory(unittest.TestCase):
     def shares(self):
         fixed = [side(f"kvcache:{tenth}", 0.3 - tenth / 100, 5, 1) | {"tier_share": tenth / 10}
                  for tenth in range(11)]
-        return {"command": "bench shares", "commit": "-"} | self.RUN | {"results": [side("kvcache", 0.25, 5, 1),
-                                                                     *fixed]}
+        results = [side("kvcache", 0.25, 5, 1), *fixed]
+        return self.RUN | {"command": "bench shares", "commit": "-", "results": results}
 
     def test_shares_are_held_against_the_best_fixed_one(self):
         change = self.RUN | {"results": [side("kvcache", 0.2, 5, 1)]}
