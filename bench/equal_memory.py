@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 import charts
+import machine
 import split_shares
 from tables import block, number, table
 
@@ -80,17 +81,12 @@ def measure(arguments, all_steps):
             call = [str(kvtool), "bench", *more, "--direct", "--json", *arguments.more.split()]
             print(" ".join(call), file=sys.stderr)
             done = subprocess.run(call, check=True, capture_output=True, text=True)
-            document = {"command": " ".join(call), "commit": commit(), **json.loads(done.stdout)}
+            document = {"command": " ".join(call), "commit": machine.commit(),
+                        **json.loads(done.stdout)}
             path.write_text(json.dumps(document), encoding="utf-8")
         if path.exists():
             measured[step] = json.loads(path.read_text(encoding="utf-8"))
     return measured
-
-
-def commit():
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True,
-                          capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def runs_of(document):
@@ -197,9 +193,9 @@ def draw(measured, directory):
                 rows)
 
 
-def report(measured, shares, machine, missing=()):
+def report(measured, shares, computer, missing=()):
     first = runs_of(next(iter(measured.values())))[0]
-    about = [[name, value] for name, value in machine.items() if name not in ("command", "commit")]
+    about = [[name, value] for name, value in computer.items() if name not in ("command", "commit")]
     return "\n".join([
         INTRODUCTION.format(read_us=first["read_us"], fast_us=FAST_US),
         "## How many times as fast\n",
@@ -255,13 +251,13 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench")
     arguments = parser.parse_args()
     arguments.results.mkdir(parents=True, exist_ok=True)
-    machine = describe_machine(arguments.results / "machine.json")
+    computer = describe_machine(arguments.results / "machine.json")
     compared = steps(arguments.records)
     measured = measure(arguments, compared)
     shares = measure(arguments, split_shares.steps(arguments.records))
     draw(measured, arguments.out / "charts")
     missing = [step for step in compared if step not in measured]
-    (arguments.out / "EQUAL_MEMORY.md").write_text(report(measured, shares, machine, missing),
+    (arguments.out / "EQUAL_MEMORY.md").write_text(report(measured, shares, computer, missing),
                                                    encoding="utf-8")
     print(f"wrote {arguments.out}/EQUAL_MEMORY.md")
 

@@ -29,6 +29,10 @@ def output(*command):
     return done.stdout.partition("\n")[0].strip()
 
 
+def commit():
+    return output("git", "describe", "--always", "--dirty")
+
+
 def main():
     compiler, command = sys.argv[1], " ".join(sys.argv[2:])
     gibibytes = int(first(r"^MemTotal: +(\d+)", "/proc/meminfo")) / 2**20
@@ -39,7 +43,7 @@ def main():
         "kernel": f"{platform.system()} {platform.release()}",
         "compiler": output(compiler, "--version"),
         "date": datetime.date.today().isoformat(),
-        "commit": output("git", "describe", "--always", "--dirty"),
+        "commit": commit(),
         "command": command,
     }, sys.stdout, indent=2)
     print()

@@ -13,12 +13,12 @@ def steps(records):
     """{step: arguments of kvtool bench}"""
     few = max(records // 50, 1000)
     common = ["--budget", "10%", "--against", "kvcache", "--records", str(few)]
-    found = {}
+    calls = {}
     for name, before in BEFORE.items():
-        found[f"shares-{name}"] = ["--workload", name, *common, "--tier-share", ",".join(SHARES)]
-        found[f"change-{name}"] = ["--workload", name, *common, "--after", before,
+        calls[f"shares-{name}"] = ["--workload", name, *common, "--tier-share", ",".join(SHARES)]
+        calls[f"change-{name}"] = ["--workload", name, *common, "--after", before,
                                    "--settle", str(ADAPTS_IN * few)]
-    return found
+    return calls
 
 
 def share_table(measured):

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness.h"
+#include "policy/node_queues.h"
 
 namespace kvcache {
 namespace {
@@ -125,8 +126,9 @@ TEST_CASE("node lists: an empty list, and a list of one") {
   CHECK(lists.ListOf(node) == 14);
 }
 
-TEST_CASE("node lists: a weight that was overwritten since does not make the sum wrap round") {
-  NodeLists lists;
+TEST_CASE_TEMPLATE("a weight that was overwritten since does not make the sum wrap round", Lists,
+                   NodeLists, NodeQueues) {
+  Lists lists;
   std::vector<PolicyNode> nodes(3);
   for (PolicyNode& node : nodes) {
     SetWeight(node, 5);

@@ -104,22 +104,6 @@ TEST_CASE("node queues: random operations do what they do to std::deque") {
   }
 }
 
-TEST_CASE("node queues: a weight that was overwritten since does not make the sum wrap round") {
-  NodeQueues queues;
-  std::vector<PolicyNode> nodes(3);
-  for (PolicyNode& node : nodes) {
-    SetWeight(node, 5);
-    queues.Push(0, node);
-  }
-  SetWeight(nodes[0], 1000);
-  queues.Remove(nodes[0]);
-  CHECK(queues.weight(0) <= 15);
-  SetWeight(nodes[1], 0);
-  queues.Remove(nodes[1]);
-  queues.Remove(nodes[2]);
-  CHECK(queues.weight(0) == 0);
-}
-
 // A place of 8 bytes for each node, an eighth more, and a page a queue.
 std::size_t MostBytes(std::size_t nodes) { return 8 * (nodes + nodes / 8) + 3 * kPageSize; }
 

@@ -123,6 +123,13 @@ Outcome<std::vector<Side>> OpenSides(Session& session, const BenchArguments& arg
   return sides;
 }
 
+Outcome<Round> RunRound(Session& session, Side& side, std::uint64_t operations) {
+  auto round = side.Run(operations);
+  if (!round) return round;
+  if (auto go_on = CheckInterrupt(session); !go_on) return std::unexpected(go_on.error());
+  return round;
+}
+
 // Runs rounds until neither reads of the device nor misses of the tier become fewer, nor the tier's
 // share moves.
 Outcome<void> RunUntilSettled(Session& session, Side& side, std::string_view verb,
@@ -135,9 +142,8 @@ Outcome<void> RunUntilSettled(Session& session, Side& side, std::string_view ver
   double least_misses = INFINITY;  // of the tier
   double share = INFINITY;         // the tier's, when it moved last
   for (int calm = 0, i = 1; calm < kCalmRounds && i <= kMostRounds; ++i) {
-    const auto round = side.Run(operations);
+    const auto round = RunRound(session, side, operations);
     if (!round) return std::unexpected(round.error());
-    if (auto go_on = CheckInterrupt(session); !go_on) return go_on;
     progress.Update({.count = operations * static_cast<std::uint64_t>(i), .bytes = {}});
     const double reads =
         static_cast<double>(round->device_reads) / static_cast<double>(round->operations);
@@ -157,10 +163,9 @@ Outcome<void> RunFor(Session& session, Side& side, std::uint64_t operations,
   Progress progress(fmt::format("settle {}", side.name()), "operations");
   progress.set_total(operations);
   for (std::uint64_t done = 0; done < operations;) {
-    const auto round = side.Run(std::min(in_a_round, operations - done));
-    if (!round) return std::unexpected(round.error());
-    if (auto go_on = CheckInterrupt(session); !go_on) return go_on;
-    done += std::min(in_a_round, operations - done);
+    const std::uint64_t now = std::min(in_a_round, operations - done);
+    if (auto round = RunRound(session, side, now); !round) return std::unexpected(round.error());
+    done += now;
     progress.Update({.count = done, .bytes = {}});
   }
   return {};
@@ -195,9 +200,8 @@ Outcome<std::vector<Summary>> Measure(Session& session, const BenchArguments& ar
     // Each time another one first.
     for (std::size_t k = 0; k < sides.size(); ++k) {
       const std::size_t turn = (i + k) % sides.size();
-      auto round = sides[turn].Run(arguments.operations);
+      auto round = RunRound(session, sides[turn], arguments.operations);
       if (!round) return std::unexpected(round.error());
-      if (auto go_on = CheckInterrupt(session); !go_on) return std::unexpected(go_on.error());
       rounds[turn].push_back(*std::move(round));
       progress.Update({.count = i * sides.size() + k + 1, .bytes = {}});
     }

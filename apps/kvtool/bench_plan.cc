@@ -32,14 +32,19 @@ Outcome<std::vector<CacheSize>> ParseBudgets(const std::string& text) {
   return *std::move(sizes);
 }
 
+std::string WorkloadNames() {
+  return fmt::format("{}",
+                     fmt::join(Workloads() | std::views::transform(&WorkloadInfo::name), ", "));
+}
+
 // One of Workloads(), or the trace in the file of that name.
 Outcome<WorkloadInfo> ChooseWorkload(const std::string& name) {
   if (const WorkloadInfo* known = FindWorkload(name)) return *known;
   std::error_code ignored;
   if (fs::exists(name, ignored)) return TraceWorkload(name);
-  return WrongCall(fmt::format(
-      "--workload {}: no workload of that name, nor a file with a trace; there are {}",
-      Excerpt(name), fmt::join(Workloads() | std::views::transform(&WorkloadInfo::name), ", ")));
+  return WrongCall(
+      fmt::format("--workload {}: no workload of that name, nor a file with a trace; there are {}",
+                  Excerpt(name), WorkloadNames()));
 }
 
 // kvcache, once for each share of the tier.
@@ -91,9 +96,8 @@ Outcome<std::optional<WorkloadInfo>> ChooseBefore(const BenchArguments& argument
   if (arguments.after.empty()) return std::nullopt;
   const WorkloadInfo* after = FindWorkload(arguments.after);
   if (after == nullptr) {
-    return WrongCall(
-        fmt::format("--after {}: no workload of that name; there are {}", Excerpt(arguments.after),
-                    fmt::join(Workloads() | std::views::transform(&WorkloadInfo::name), ", ")));
+    return WrongCall(fmt::format("--after {}: no workload of that name; there are {}",
+                                 Excerpt(arguments.after), WorkloadNames()));
   }
   for (const Case& one : cases) {
     if (one.workload.ordered != after->ordered || one.workload.records != 0) {

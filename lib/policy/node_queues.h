@@ -58,8 +58,7 @@ class NodeQueue {
   void Remove(PolicyNode& node) {
     assert(Has(node));
     Leave(node);
-    // A weight that was overwritten since must not make the sum wrap round.
-    weight_ = size_ == 0 ? 0 : weight_ - std::min<std::uint64_t>(weight_, WeightOf(node));
+    weight_ = Without(WeightOf(node), weight_, size_);
     if (size_ + kSpare < places_.size() / 4) Remake(WholePages(size_ + size_ / 8 + 1));
   }
   // Makes the oldest the newest.

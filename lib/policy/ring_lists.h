@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/pages.h"
+#include "policy/node_weight.h"
 
 namespace kvcache {
 
@@ -116,9 +117,7 @@ class RingLists {
     if (left.newest == number) left.newest = slot.older;
     --left.size;
     if (left.size == 0) left.newest = kNone;
-    // A weight that was overwritten since must not make the sum wrap round.
-    const std::uint64_t weight = slot.weight();
-    left.weight = left.size == 0 || left.weight < weight ? 0 : left.weight - weight;
+    left.weight = Without(slot.weight(), left.weight, left.size);
   }
 
   // Moves what lies in the last slot into a free one.

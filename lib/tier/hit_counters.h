@@ -51,6 +51,14 @@ class HitCounters {
     return hits;
   }
 
+  // Of one shard, of all threads.
+  std::uint64_t Hits(std::size_t shard) const {
+    std::uint64_t hits = 0;
+    ForEachRow(
+        [&](const Count* counts) { hits += counts[shard].hits.load(std::memory_order_relaxed); });
+    return hits;
+  }
+
   template <class F>
   void ForEachRow(F&& f) const {
     for (std::size_t row = 0; row < Rows(); ++row) {

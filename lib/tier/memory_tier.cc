@@ -176,13 +176,8 @@ Entry* MemoryTier::HitLocked(std::uint64_t hash, Entry& entry) {
 bool MemoryTier::Admits(std::uint64_t hash) {
   if (options_.exact_policy) return true;
   const std::size_t index = ShardIndex(hash);
-  return shards_[index].admission().Admits(shards_[index].counters(), [&] {
-    std::uint64_t hits = 0;
-    hits_.ForEachRow([&](const HitCounters::Count* counts) {
-      hits += counts[index].hits.load(std::memory_order_relaxed);
-    });
-    return hits;
-  });
+  return shards_[index].admission().Admits(shards_[index].counters(),
+                                           [&] { return hits_.Hits(index); });
 }
 
 // Under the guard or the lock.
