@@ -20,7 +20,7 @@ fail() {
   exit "${2:-1}"
 }
 
-command="bench/run.sh $*"
+command=(bench/run.sh "$@")
 keep='' build=yes quick='' out='' equal_memory=''
 while (($#)); do
   case $1 in
@@ -92,7 +92,7 @@ if [[ -n $build ]]; then
 fi
 
 # A tree with changes has no name by which to know it again.
-python3 -B bench/machine.py g++ "$command" >"$results/machine.new"
+python3 -B bench/machine.py g++ "${command[@]}" >"$results/machine.new"
 commit=$(grep '"commit"' "$results/machine.new")
 if [[ -z $keep || $commit == *-dirty* || $commit == *unknown* ]] ||
   ! grep -qF "$commit" "$results/machine.json" 2>/dev/null; then
