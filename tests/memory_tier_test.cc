@@ -210,6 +210,23 @@ TEST_CASE("tier: SetCapacity gives memory back by evicting and moving, and keeps
   CHECK(f.Put("x", "y"));
 }
 
+TEST_CASE("tier: an insertion amid a change of capacity frees a part of what left, not all of it") {
+  Fixture f({.capacity = 8 * kMiB, .shards = 1});
+  constexpr int kEntries = 20000;
+  for (int i = 0; i < kEntries; ++i) f.Put(std::to_string(i), ValueFor(std::to_string(i), 100));
+  Shard& shard = f.tier.shard(0);
+  for (int i = 0; i < kEntries; i += 2) {
+    const std::string key = std::to_string(i);
+    const std::lock_guard lock(shard.mutex());
+    f.tier.Drop(shard, f.tier.Hash(key), key);
+  }
+  f.tier.SetLimit(2 * kMiB);
+  CHECK(f.Put("x", ValueFor("x", 100)));
+  int left = 0;
+  while (f.tier.Collect(1)) ++left;
+  CHECK(left > kEntries / 4);
+}
+
 TEST_CASE("tier: an entry that moves to a block of another size is charged for that one") {
   Fixture f({.capacity = 16 * kMiB, .shards = 2});
   std::mt19937_64 random(testing::Seed());

@@ -346,20 +346,21 @@ Shard* MemoryTier::ShardToEvictFrom(Shard& shard) {
 }
 
 // Empties up to so many slabs by moving what is in them; true when one was given back. Unless it
-// waits for readers, a slab in which one of them may be reading stays in use.
+// waits for readers, a slab in which one of them may be reading stays in use, and so it does when
+// too much has been retired before.
 bool MemoryTier::EmptySparseSlabs(std::size_t most, bool wait) {
   std::vector<void*> slabs;
   slabs.reserve(most);
-  bool moved = false;
+  std::size_t moved = 0;
   while (slabs.size() < most) {
     const SlabAllocator::SparseSlab sparse = slabs_.TakeSparseSlab();
     if (sparse.slab == nullptr) break;
     slabs.push_back(sparse.slab);
     for (void* block : sparse.blocks) Move(*static_cast<Entry*>(block));
-    moved = moved || !sparse.blocks.empty();
+    moved += sparse.blocks.size();
   }
-  if (moved && wait) epoch::WaitForReaders();
-  if (moved) Collect();
+  if (moved > 0 && wait) epoch::WaitForReaders();
+  if (moved > 0) Collect(wait ? kNoLimit : moved + kCollectAtOnce);
   bool any = false;
   for (void* slab : slabs) any = slabs_.ReturnSlab(slab) || any;
   return any;
