@@ -95,7 +95,8 @@ TEST_CASE("node lists: random operations do what they do to std::list") {
     } else {
       PolicyNode& other = nodes[random() % nodes.size()];
       if (lists.Has(other)) continue;
-      lists.Replace(node, other);
+      const auto weight = static_cast<std::uint32_t>(random() % 1000);
+      lists.Replace(node, other, weight);
       model.Replace(node, other);
       REQUIRE(!lists.Has(node));
     }

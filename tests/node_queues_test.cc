@@ -80,7 +80,7 @@ class RandomSteps {
       from.pop_front();
       model_[1 - queue].push_back(oldest);
     } else if (PolicyNode& other = nodes_[random_() % nodes_.size()]; !queues_.Has(other)) {
-      queues_.Replace(*oldest, other);
+      queues_.Replace(*oldest, other, static_cast<std::uint32_t>(random_() % 1000));
       from.front() = &other;
     }
   }

@@ -197,7 +197,7 @@ TEST_CASE("a node that takes another's place has its rank") {
       }
     }
     for (std::size_t i = 0; i < kNodes; i += 2) {
-      moved.policy().Replace(moved.node(i), moved.node(kNodes + i));
+      moved.policy().Replace(moved.node(i), moved.node(kNodes + i), 1);
     }
     CHECK(moved.policy().size() == kNodes);
     for (std::size_t i = 0; i < kNodes; ++i) {

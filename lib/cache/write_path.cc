@@ -27,11 +27,11 @@ Result<void> Protocol::WriteStore(std::size_t lane, Commit&& commit) {
 
 template <class Commit>
 Result<void> Protocol::WriteKeys(std::span<KeyWrite> writes, bool fill_tier, Commit&& commit) {
-  KeyWrites key_writes(*this, writes);
+  KeyWrites key_writes(*this, writes, fill_tier);
   key_writes.Begin();
   const std::size_t lane = writes.empty() ? 0 : tier_.ShardIndex(writes[0].key.hash);
   auto written = WriteStore(lane, commit);
-  if (written) key_writes.Commit(fill_tier);
+  if (written) key_writes.Commit();
   return written;
 }
 

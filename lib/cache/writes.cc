@@ -6,7 +6,8 @@
 
 namespace kvcache {
 
-KeyWrites::KeyWrites(Protocol& cache, std::span<KeyWrite> writes) : cache_(cache), writes_(writes) {
+KeyWrites::KeyWrites(Protocol& cache, std::span<KeyWrite> writes, bool fill_tier)
+    : cache_(cache), fill_tier_(fill_tier), writes_(writes) {
   if (writes_.size() < 2) return;
   for (std::size_t i = 0; i < writes_.size(); ++i) writes_[i].position = i;
   const auto group = [this](const KeyWrite& write) {
@@ -42,30 +43,36 @@ void KeyWrites::Begin() {
     const auto writes = ShardFrom(begun_);
     Shard& shard = cache_.ShardOf(writes[0].key);
     const std::lock_guard lock(shard.mutex());
-    for (const KeyWrite& write : writes) {
+    for (KeyWrite& write : writes) {
+      const auto [hash, key] = write.key;
       cache_.LaneOf(write.key).in_flight.BeginWrite(write.key);
       ++begun_;
-      cache_.tier_.Drop(shard, write.key.hash, write.key.key);
+      if (Caches(write)) {
+        write.withdrawn = cache_.tier_.Withdraw(shard, hash, key);
+      } else {
+        cache_.tier_.Drop(shard, hash, key);
+      }
     }
   }
+}
+
+// What is known of the key after the write.
+bool KeyWrites::Caches(const KeyWrite& write) const {
+  using Outcome = KeyWrite::Outcome;
+  return fill_tier_ && (write.outcome == Outcome::kPut ||
+                        (write.outcome == Outcome::kDeleted && cache_.cache_absent_));
 }
 
 Entry* KeyWrites::NewEntry(const KeyWrite& write) const {
-  if (write.outcome == KeyWrite::Outcome::kPut) {
-    return cache_.tier_.NewEntry(write.key, write.value, false);
-  }
-  if (write.outcome == KeyWrite::Outcome::kDeleted && cache_.cache_absent_) {
-    return cache_.tier_.NewEntry(write.key, {}, true);
-  }
-  return nullptr;
+  if (!Caches(write)) return nullptr;
+  const bool absent = write.outcome == KeyWrite::Outcome::kDeleted;
+  return cache_.tier_.NewEntry(write.key, write.value, absent);
 }
 
-void KeyWrites::Commit(bool fill_tier) {
+void KeyWrites::Commit() {
   while (ended_ < begun_) {
     const auto writes = ShardFrom(ended_);
-    if (fill_tier) {
-      for (KeyWrite& write : writes) write.entry = NewEntry(write);
-    }
+    for (KeyWrite& write : writes) write.entry = NewEntry(write);
     EndShard(writes);
   }
   cache_.tier_.CollectIfDue();
@@ -80,14 +87,18 @@ void KeyWrites::EndShard(std::span<KeyWrite> writes) {
       const bool uncrossed = cache_.LaneOf(write.key).in_flight.EndWrite(write.key);
       ++ended_;
       ++shard.counters().writes;
-      if (write.entry == nullptr || !uncrossed) continue;
-      if (!cache_.tier_.Link(shard, write.key.hash, *write.entry)) continue;
-      write.entry->Unref();  // the tier has its own
-      write.entry = nullptr;
+      const std::uint64_t hash = write.key.hash;
+      if (write.entry != nullptr && uncrossed &&
+          cache_.tier_.Link(shard, hash, *write.entry, write.withdrawn)) {
+        write.entry->Unref();  // the tier has its own
+        write.entry = nullptr;
+      }
+      if (write.withdrawn != nullptr) cache_.tier_.EndWithdrawal(shard, hash, *write.withdrawn);
     }
   }
   for (const KeyWrite& write : writes) {
     if (write.entry != nullptr) MemoryTier::Discard(*write.entry);
+    if (write.withdrawn != nullptr && write.withdrawn->Unref()) FreeEntry(*write.withdrawn);
   }
 }
 

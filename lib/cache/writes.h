@@ -18,31 +18,36 @@ struct KeyWrite {
   Outcome outcome = Outcome::kUnknown;  // what is known of the key once the store took the write
   std::string_view value = {};          // of kPut
   std::size_t position = 0;             // among the writes given; set by KeyWrites
-  Entry* entry = nullptr;               // to be cached; set by KeyWrites
+  // Set by KeyWrites: what is to be cached, and whose place that takes.
+  Entry* entry = nullptr;
+  Entry* withdrawn = nullptr;
 };
 
 // Marks keys as being written, from Begin to Commit or destruction, and drops what is cached of
 // them. The writes are borrowed, and so are the bytes that they view.
 class KeyWrites {
  public:
-  // Of several writes of one key the last counts. Reorders them.
-  KeyWrites(Protocol& cache, std::span<KeyWrite> writes);
+  // Of several writes of one key the last counts. Reorders them. `fill_tier`: what will be known of
+  // a key is cached.
+  KeyWrites(Protocol& cache, std::span<KeyWrite> writes, bool fill_tier);
   ~KeyWrites();
   KeyWrites(const KeyWrites&) = delete;
   KeyWrites& operator=(const KeyWrites&) = delete;
 
   // Before the store is written. May throw std::bad_alloc; the destructor then ends what was begun.
   void Begin();
-  // After the store took the write: what is known of a key goes into the tier, if `fill_tier` and
-  // no other write crossed this one.
-  void Commit(bool fill_tier);
+  // After the store took the write: what is known of a key goes into the tier, if it is to and no
+  // other write crossed this one.
+  void Commit();
 
  private:
   std::span<KeyWrite> ShardFrom(std::size_t at) const;
   void EndShard(std::span<KeyWrite> writes);
+  bool Caches(const KeyWrite& write) const;
   Entry* NewEntry(const KeyWrite& write) const;
 
   Protocol& cache_;
+  const bool fill_tier_;
   std::span<KeyWrite> writes_;  // grouped by shard
   std::size_t begun_ = 0;       // of writes_, from the front
   std::size_t ended_ = 0;

@@ -90,8 +90,8 @@ class Lirs final : public QueuePolicy {
     return victim;
   }
 
-  void Replace(PolicyNode& old, PolicyNode& now) override {
-    QueuePolicy::Replace(old, now);
+  void Replace(PolicyNode& old, PolicyNode& now, std::uint32_t weight) override {
+    QueuePolicy::Replace(old, now, weight);
     if (last_used_ == &old) last_used_ = &now;
   }
   std::size_t MemoryBytes() const override {

@@ -189,8 +189,8 @@ class LruK final : public RankedPolicy<LruK> {
     if (rows_ && rows_->Times(RowOf(node), node) != nullptr) rows_->Free(RowOf(node));
   }
 
-  void Replace(PolicyNode& old, PolicyNode& now) override {
-    RankedPolicy::Replace(old, now);
+  void Replace(PolicyNode& old, PolicyNode& now, std::uint32_t weight) override {
+    RankedPolicy::Replace(old, now, weight);
     if (rows_ && rows_->Times(RowOf(old), old) != nullptr) rows_->SetOwner(RowOf(old), now);
   }
 

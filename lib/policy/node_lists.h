@@ -63,10 +63,11 @@ class NodeLists {
   // Makes the oldest node the newest; writes no node and no slot.
   void Rotate(unsigned list) { lists_.Rotate(list); }
 
-  // `now` takes the place of `old` and has its weight.
-  void Replace(const PolicyNode& old, PolicyNode& now) {
+  // `now` takes the place of `old`.
+  void Replace(const PolicyNode& old, PolicyNode& now, std::uint32_t weight) {
     assert(Has(old));
-    SetWeight(now, WeightOf(old));
+    SetWeight(now, weight);
+    lists_.ChangeWeight(ListOf(old), WeightOf(old), weight);
     now.position = old.position;
     lists_[now.position].set_node(&now);
   }

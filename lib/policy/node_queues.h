@@ -67,9 +67,10 @@ class NodeQueue {
     Leave(node);
     Enter(node);
   }
-  // `now` takes the place of `old`.
+  // `now`, whose weight has been set, takes the place of `old`.
   void Replace(const PolicyNode& old, PolicyNode& now) {
     assert(Has(old));
+    weight_ = Without(WeightOf(old), weight_, size_) + WeightOf(now);
     now.position = old.position;
     places_[PlaceOf(now)].node = &now;
   }
@@ -171,9 +172,9 @@ class NodeQueues {
     queues_[1 - from].Push(*RemoveOldest(from));
     return true;
   }
-  // `now` takes the place of `old` and has its weight.
-  void Replace(const PolicyNode& old, PolicyNode& now) {
-    SetWeight(now, WeightOf(old));
+  // `now` takes the place of `old`.
+  void Replace(const PolicyNode& old, PolicyNode& now, std::uint32_t weight) {
+    SetWeight(now, weight);
     QueueOf(old).Replace(old, now);
   }
 

@@ -25,9 +25,9 @@ class PolicyOver : public Policy {
   void Erase(PolicyNode& node) override { lists_.Remove(node); }
   std::size_t Settle(std::size_t, std::size_t) override { return 0; }
   PolicyNode* Drain() override { return Evict(); }
-  void Replace(PolicyNode& old, PolicyNode& now) override {
+  void Replace(PolicyNode& old, PolicyNode& now, std::uint32_t weight) override {
     now.mark[0].store(old.mark[0].load(std::memory_order_relaxed), std::memory_order_relaxed);
-    lists_.Replace(old, now);
+    lists_.Replace(old, now, weight);
   }
   std::size_t size() const override { return lists_.size(); }
   std::size_t MemoryBytes() const override { return lists_.MemoryBytes(); }

@@ -93,7 +93,9 @@ class RankedPolicy : public Policy {
     return coldest;
   }
 
-  void Replace(PolicyNode& old, PolicyNode& now) override { heap_.Replace(old, now); }
+  void Replace(PolicyNode& old, PolicyNode& now, std::uint32_t) override {
+    heap_.Replace(old, now);
+  }
 
   void Repair(std::uint32_t hits) override {
     if (heap_.empty()) return;

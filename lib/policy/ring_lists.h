@@ -78,6 +78,10 @@ class RingLists {
     Unlink(number);
     Link(list, number);
   }
+  // A slot of this list, which it is not empty of, is about to have another weight.
+  void ChangeWeight(unsigned list, std::uint32_t from, std::uint32_t to) {
+    lists_[list].weight = Without(from, lists_[list].weight, lists_[list].size) + to;
+  }
   // Makes the oldest the newest; writes no slot.
   void Rotate(unsigned list) { lists_[list].newest = slots_[lists_[list].newest].newer; }
 

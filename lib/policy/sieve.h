@@ -37,9 +37,9 @@ class Sieve final : public QueuePolicy {
     return victim;
   }
 
-  void Replace(PolicyNode& old, PolicyNode& now) override {
+  void Replace(PolicyNode& old, PolicyNode& now, std::uint32_t weight) override {
     if (hand_ == &old) hand_ = &now;
-    QueuePolicy::Replace(old, now);
+    QueuePolicy::Replace(old, now, weight);
   }
 
  private:

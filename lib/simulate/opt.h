@@ -34,7 +34,9 @@ class Opt final : public Policy {
   }
   PolicyNode* Drain() override { return Evict(); }
   std::size_t Settle(std::size_t, std::size_t) override { return 0; }
-  void Replace(PolicyNode& old, PolicyNode& now) override { heap_.Replace(old, now); }
+  void Replace(PolicyNode& old, PolicyNode& now, std::uint32_t) override {
+    heap_.Replace(old, now);
+  }
   std::size_t size() const override { return heap_.size(); }
   std::size_t MemoryBytes() const override { return heap_.MemoryBytes(); }
 

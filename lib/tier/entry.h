@@ -29,6 +29,7 @@ class Entry {
     kWide = 4,        // aligned to 64 instead of 16
     kLinked = 8,      // in its shard's table
     kOddPolicy = 16,  // ordered by a policy of odd generation (see shard.h)
+    kWithdrawn = 32,  // not in the table any more, but still in the policy's order
   };
 
   // Bytes from the header to the value's end.
@@ -65,6 +66,7 @@ class Entry {
   std::size_t footprint() const { return Footprint(key_size_, value_size_, alignment()); }
   bool absent() const { return (flags() & kAbsent) != 0; }
   bool on_heap() const { return (flags() & kOnHeap) != 0; }
+  bool withdrawn() const { return (flags() & kWithdrawn) != 0; }
 
   // Asks for the lines after the header's, where a hit's bytes mostly are. Inlined by force: g++ 12
   // takes a call of a function that only prefetches for one without effect.

@@ -136,13 +136,18 @@ void MemoryTier::Detach(Entry& entry) {
 
 // Coming and going, under the shard's lock.
 
-bool MemoryTier::Link(Shard& shard, std::uint64_t hash, Entry& entry) {
+bool MemoryTier::Link(Shard& shard, std::uint64_t hash, Entry& entry, Entry* withdrawn) {
   if (shard.entry_limit() == 0) return false;
   std::vector<Entry*> evicted;
   bool linked = false;
   try {
     if (Table::Buckets* old = shard.RebuildTableIfNeeded()) Retire(*old);
-    shard.Link(hash, entry, evicted);
+    if (withdrawn != nullptr && withdrawn->withdrawn()) {
+      shard.LinkInPlace(hash, entry, *withdrawn);
+      Retire({&withdrawn, 1});
+    } else {
+      shard.Link(hash, entry, evicted);
+    }
     entry.Ref();
     linked = true;
   } catch (...) {
@@ -159,6 +164,22 @@ void MemoryTier::Drop(Shard& shard, std::uint64_t hash, std::string_view key) {
   ++shard.counters().invalidations;
   shard.Unlink(hash, *entry);
   Retire({&entry, 1});
+}
+
+Entry* MemoryTier::Withdraw(Shard& shard, std::uint64_t hash, std::string_view key) {
+  Entry* entry = shard.Find(hash, key);
+  if (entry == nullptr) return nullptr;
+  ++shard.counters().invalidations;
+  shard.Withdraw(hash, *entry);
+  entry->Ref();
+  return entry;
+}
+
+void MemoryTier::EndWithdrawal(Shard& shard, std::uint64_t hash, Entry& withdrawn) {
+  if (!withdrawn.withdrawn()) return;
+  shard.Unlink(hash, withdrawn);
+  Entry* left = &withdrawn;
+  Retire({&left, 1});
 }
 
 std::optional<bool> MemoryTier::Peek(std::uint64_t hash, std::string_view key) const {

@@ -115,9 +115,17 @@ class MemoryTier {
 
   // Under the shard's lock: makes an entry findable, with a reference of the tier's own. The key
   // must not be there. False when the shard has no place for it.
-  bool Link(Shard& shard, std::uint64_t hash, Entry& entry);
+  bool Link(Shard& shard, std::uint64_t hash, Entry& entry, Entry* withdrawn = nullptr);
   // Under the shard's lock: drops the key, if it is there.
   void Drop(Shard& shard, std::uint64_t hash, std::string_view key);
+
+  // The same for a key that is being written: what the policy knows of it is not to be lost. Under
+  // the shard's lock Withdraw drops the key and leaves the entry its place in the policy's order,
+  // Link puts a new entry there, if the old one was not evicted meanwhile, and EndWithdrawal gives
+  // the place up if it is still the old one's. Withdraw returns the entry, with a reference that
+  // the caller gives up after that, or null.
+  Entry* Withdraw(Shard& shard, std::uint64_t hash, std::string_view key);
+  void EndWithdrawal(Shard& shard, std::uint64_t hash, Entry& withdrawn);
   // Drops every entry for which `in_scope(key)`; takes the locks itself, a slice at a time. Entries
   // linked meanwhile may stay.
   template <class InScope>

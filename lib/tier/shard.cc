@@ -48,7 +48,7 @@ void Shard::Touch(Entry& entry) {
 void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted) {
   Ordering* current = ordering_.load(std::memory_order_relaxed);
   current->policy->Admit(entry.node(), hash, WeightOf(entry));
-  while (table_.size() >= entry_limit_) {
+  while (table_.size() + withdrawn_ >= entry_limit_) {
     evicted.push_back(nullptr);  // first: a victim must not be lost for lack of memory
     if (Evict({&evicted.back(), 1}, 1) == 0) {
       evicted.pop_back();
@@ -57,17 +57,42 @@ void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted)
   }
   current->policy->Insert(entry.node());
   Own(entry, *current);
+  EnterTable(hash, entry);
+}
+
+void Shard::EnterTable(std::uint64_t hash, Entry& entry) {
   entry.set_flags(entry.flags() | Entry::kLinked);
   table_.Insert(hash, &entry);
   bytes_.store(bytes() + SlabAllocator::ChargeOf(&entry), std::memory_order_relaxed);
   ++counters_.inserts;
 }
 
-// All of leaving but the policy.
-void Shard::Forget(std::uint64_t hash, Entry& entry) {
+void Shard::LeaveTable(std::uint64_t hash, Entry& entry) {
   table_.Erase(hash, &entry);
   entry.set_flags(static_cast<std::uint8_t>(entry.flags() & ~int{Entry::kLinked}));
   bytes_.store(bytes() - SlabAllocator::ChargeOf(&entry), std::memory_order_relaxed);
+}
+
+// All of leaving but the policy.
+void Shard::Forget(std::uint64_t hash, Entry& entry) {
+  if (!entry.withdrawn()) return LeaveTable(hash, entry);
+  entry.set_flags(static_cast<std::uint8_t>(entry.flags() & ~int{Entry::kWithdrawn}));
+  --withdrawn_;
+}
+
+void Shard::Withdraw(std::uint64_t hash, Entry& entry) {
+  LeaveTable(hash, entry);
+  entry.set_flags(entry.flags() | Entry::kWithdrawn);
+  ++withdrawn_;
+}
+
+void Shard::LinkInPlace(std::uint64_t hash, Entry& entry, Entry& withdrawn) {
+  PolicyOf(withdrawn).Replace(withdrawn.node(), entry.node(), WeightOf(entry));
+  entry.set_flags(entry.flags() | (withdrawn.flags() & Entry::kOddPolicy));
+  Forget(hash, withdrawn);
+  EnterTable(hash, entry);
+  Touch(entry);
+  Repair(1);
 }
 
 void Shard::Unlink(std::uint64_t hash, Entry& entry) {
@@ -98,14 +123,16 @@ std::size_t Shard::Evict(std::span<Entry*> victims, std::uint64_t bytes) {
     hashes[count] = HashOf(*victims[count]);
     table_.Prefetch(hashes[count]);
   }
-  for (std::size_t i = 0; i < count; ++i) Forget(hashes[i], *victims[i]);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!victims[i]->withdrawn()) ++counters_.evictions;
+    Forget(hashes[i], *victims[i]);
+  }
   if (ghost_ != nullptr) ghost_->Leave(std::span(hashes).first(count));
-  counters_.evictions += count;
   return count;
 }
 
 void Shard::Replace(std::uint64_t hash, Entry& old, Entry& copy) {
-  PolicyOf(old).Replace(old.node(), copy.node());
+  PolicyOf(old).Replace(old.node(), copy.node(), WeightOf(copy));
   copy.set_flags(copy.flags() | Entry::kLinked);
   table_.Replace(hash, &old, &copy);
   // Its block may be of another size.

@@ -52,8 +52,14 @@ class alignas(64) Shard {
   // of entry_limit goes to `evicted`, unlinked; the caller retires them. May throw, `evicted`
   // filled and the entry not linked.
   void Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted);
-  // The opposite. The caller retires the entry.
+  // The opposite, for withdrawn entries too. The caller retires the entry.
   void Unlink(std::uint64_t hash, Entry& entry);
+  // Makes the entry unfindable, but leaves it its place in the order for a new entry of its key. It
+  // may be evicted meanwhile, and then is not withdrawn() any more.
+  void Withdraw(std::uint64_t hash, Entry& entry);
+  // Makes the entry findable in the place of a withdrawn one, which the caller retires. That is a
+  // request like a hit.
+  void LinkInPlace(std::uint64_t hash, Entry& entry, Entry& withdrawn);
   // Up to victims.size() entries, the coldest, until they make up `bytes`; unlinked. Returns how
   // many. The caller retires them.
   std::size_t Evict(std::span<Entry*> victims, std::uint64_t bytes);
@@ -82,6 +88,7 @@ class alignas(64) Shard {
   Converted Convert(std::size_t slice);
 
   std::size_t entries() const { return table_.size(); }
+  std::size_t withdrawn() const { return withdrawn_; }
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // lock-free too
   // Bytes of table, order and history.
   std::size_t OverheadBytes() const;
@@ -117,6 +124,8 @@ class alignas(64) Shard {
   PolicyNode* NextVictim();
   Policy& PolicyOf(const Entry& entry);
   void Own(Entry& entry, const Ordering& ordering);
+  void EnterTable(std::uint64_t hash, Entry& entry);
+  void LeaveTable(std::uint64_t hash, Entry& entry);
   void Forget(std::uint64_t hash, Entry& entry);
 
   Table table_;
@@ -124,6 +133,7 @@ class alignas(64) Shard {
   alignas(64) PoliteMutex mutex_;
   std::uint64_t seed_ = 0;
   Ghost* ghost_ = nullptr;
+  std::size_t withdrawn_ = 0;  // entries
   std::uint64_t entry_limit_ = 0;
   std::uint64_t byte_share_ = 0;
   std::unique_ptr<Ordering> draining_;

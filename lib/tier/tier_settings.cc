@@ -72,7 +72,7 @@ void MemoryTier::SetCapacityEntries(std::uint64_t entries) {
       std::array<Entry*, Shard::kMostEvicted> victims;
       shards_[i].mutex().GiveWay();
       const std::lock_guard lock(shards_[i].mutex());
-      const std::uint64_t held = shards_[i].entries();
+      const std::uint64_t held = shards_[i].entries() + shards_[i].withdrawn();
       const std::uint64_t over = held - std::min(held, shards_[i].entry_limit());
       const std::size_t count = shards_[i].Evict(
           std::span(victims).first(std::min<std::uint64_t>(over, victims.size())), kNoLimit);

@@ -36,7 +36,7 @@ class FifoPolicy : public Policy {
   std::size_t Settle(std::size_t, std::size_t) override { return 0; }
   PolicyNode* Drain() override { return Evict(); }
 
-  void Replace(PolicyNode& old, PolicyNode& now) override {
+  void Replace(PolicyNode& old, PolicyNode& now, std::uint32_t) override {
     const auto place = places_.extract(&old).mapped();
     *place = &now;
     places_[&now] = place;

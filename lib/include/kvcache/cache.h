@@ -69,6 +69,7 @@ class Cache {
   // Whether the key exists; loads nothing, touches nothing, counts nothing.
   Result<bool> Contains(std::string_view key);
 
+  // Of a key that is in the tier the policy takes it for a hit: what is written often stays.
   Result<void> Put(std::string_view key, std::string_view value, const WriteOptions& = {});
   Result<void> Delete(std::string_view key, const WriteOptions& = {});
   // Every key with begin <= key < end in the store's order. Costs a pass over the tier's entries.

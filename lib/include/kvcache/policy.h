@@ -46,8 +46,9 @@ struct PolicyContext {
 // Exceptions: Admit and Insert may throw, having entered nothing; the entry is then not cached. No
 // other member may.
 //
-// A node's life: Admit, Insert, any number of Touch, then Erase or Evict or Drain. Between Admit
-// and Insert of a node there is nothing but calls of Evict.
+// A node's life: Admit and Insert, or Replace with it as `now`; any number of Touch; then Erase,
+// Evict, Drain, or Replace with it as `old`. Between Admit and Insert of a node there is nothing
+// but calls of Evict.
 class Policy {
  public:
   Policy() = default;
@@ -85,8 +86,9 @@ class Policy {
   // policies, when no hit marks for this one any more.
   virtual PolicyNode* Drain() = 0;
 
-  // `now` takes the place of `old`, whose entry moved in memory: marks and position alike.
-  virtual void Replace(PolicyNode& old, PolicyNode& now) = 0;
+  // `now` takes the place of `old`, marks and position alike, and has this weight. The entry moved
+  // in memory; or its key was written, and a Touch follows.
+  virtual void Replace(PolicyNode& old, PolicyNode& now, std::uint32_t weight) = 0;
 
   // A little upkeep, paid for by hits now and then; must be cheap. `hits`: how many there were
   // since this thread last paid.

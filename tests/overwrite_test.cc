@@ -1,0 +1,154 @@
+// Writes of what is in the tier: the new entry takes the old one's place in the policy's order.
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "harness.h"
+#include "support/random_trace.h"
+#include "support/sample_policies.h"
+#include "support/scene.h"
+
+namespace kvcache::testing {
+namespace {
+
+constexpr std::uint64_t kEntries = 4;
+
+Options FewEntries() {
+  Options options;
+  options.capacity_entries = kEntries;
+  options.shards = 1;
+  return options;
+}
+
+void PutOthers(Scene& scene, int count) {
+  for (int i = 0; i < count; ++i) CHECK(scene.Put("other" + std::to_string(i), "v") == "ok");
+}
+
+// A place given to nobody would be one entry less.
+void CheckNoPlaceIsLost(Scene& scene) {
+  PutOthers(scene, 3 * kEntries);
+  CHECK(scene.stats().entries == kEntries);
+  const ShardStats stats = scene.stats();
+  CHECK(stats.entries == stats.inserts - stats.evictions - stats.invalidations);
+}
+
+// Plays `meanwhile` while a Put of "k", which is in the tier, stands before the store.
+template <class Meanwhile>
+void PutWhile(Scene& scene, Meanwhile&& meanwhile) {
+  scene.Warm("k", "old");
+  const auto gate = scene.store().Hold(Point::kBeforeWrite, "new");
+  Task put = scene.StartPut("k", "new");
+  gate->AwaitArrival();
+  meanwhile();
+  gate->Open();
+  CHECK(put.Join() == "ok");
+}
+
+TEST_CASE("a write of what is in the tier counts for its policy as a hit would") {
+  REQUIRE(RegisterSamplePolicies());
+  Options options;
+  options.capacity_entries = 32;
+  options.shards = 1;
+  options.exact_policy = true;
+  for (const PolicyInfo& policy : RegisteredPolicies()) {
+    CAPTURE(policy.name);
+    options.policy = policy.name;
+    Scene reads(options);
+    Scene writes(options);
+    for (int i = 0; i < 128; ++i) {
+      for (Scene* scene : {&reads, &writes}) scene->PutBehind(std::to_string(i), "v");
+    }
+    Random random(Seed());
+    for (int i = 0; i < 5000; ++i) {
+      // Low ones are asked for more often.
+      const std::string key = std::to_string(Below(random, 1 + Below(random, 128)));
+      if (reads.Look(key) == "v, hit") {
+        CHECK(writes.Put(key, "v") == "ok");
+      } else if (writes.Look(key) != "v, read") {
+        FAIL("request " << i << " hits after writes, not after reads");
+      }
+    }
+    CHECK(writes.stats().evictions == reads.stats().evictions);
+    CHECK(writes.stats().writes > 1000);
+  }
+}
+
+TEST_CASE("what is evicted while it is being written is cached when that has ended") {
+  ForEachPolicy(FewEntries(), [](Scene& scene) {
+    PutWhile(scene, [&] {
+      PutOthers(scene, kEntries - 1);
+      CHECK(scene.stats().entries == kEntries - 1);  // one place is the written entry's
+      PutOthers(scene, 3 * kEntries);
+      CHECK(scene.stats().entries <= kEntries);
+    });
+    CHECK(scene.Look("k") == "new, hit");
+    CHECK(scene.stats().entries <= kEntries);
+    CheckNoPlaceIsLost(scene);
+  });
+}
+
+TEST_CASE("a write that fails, or is crossed, gives the old entry's place up") {
+  ForEachPolicy(FewEntries(), [](Scene& scene) {
+    scene.Warm("k", "old");
+    scene.faults().FailNextWrite();
+    CHECK(scene.Put("k", "new") != "ok");
+    CHECK(scene.stats().entries == 0);
+    CheckNoPlaceIsLost(scene);
+  });
+  ForEachPolicy(FewEntries(), [](Scene& scene) {
+    PutWhile(scene, [&] { CHECK(scene.Put("k", "crossing") == "ok"); });
+    CHECK(scene.stats().entries == 0);
+    CheckNoPlaceIsLost(scene);
+  });
+  ForEachPolicy(FewEntries(), [](Scene& scene) {
+    PutWhile(scene, [&] { scene.cache().InvalidateAll(); });
+    CHECK(scene.stats().entries == 0);
+    CheckNoPlaceIsLost(scene);
+  });
+}
+
+TEST_CASE("policies can be switched, and back, while an entry is being written") {
+  ForEachPolicy(FewEntries(), [](Scene& scene) {
+    const std::string first = scene.cache().GetStats().policy;
+    for (const PolicyInfo& policy : RegisteredPolicies()) {
+      CAPTURE(policy.name);
+      PutWhile(scene, [&] { CHECK(Text(scene.cache().SetPolicy(policy.name)) == "ok"); });
+      CHECK(scene.Look("k") == "new, hit");
+      CHECK(Text(scene.cache().SetPolicy(first)) == "ok");
+      CheckNoPlaceIsLost(scene);
+      scene.cache().InvalidateAll();
+    }
+  });
+}
+
+TEST_CASE("the capacity can be changed while an entry is being written") {
+  ForEachPolicy(FewEntries(), [](Scene& scene) {
+    PutWhile(scene, [&] { CHECK(Text(scene.cache().SetCapacity(0)) == "ok"); });
+    CHECK(scene.stats().entries == 0);
+    CHECK(Text(scene.cache().SetCapacity(1 << 20)) == "ok");
+    PutWhile(scene, [&] { CHECK(Text(scene.cache().SetCapacityEntries(kEntries)) == "ok"); });
+    CHECK(scene.Look("k") == "new, hit");
+    CheckNoPlaceIsLost(scene);
+  });
+}
+
+TEST_CASE("a value that is held outlives its key's next write, of whatever size") {
+  ForEachPolicy([](Scene& scene) {
+    scene.Warm("k", "old");
+    const auto held = scene.cache().Get("k");
+    for (const std::size_t size : {1, 100'000, 3, 500}) {
+      const std::string value(size, 'x');
+      CHECK(scene.Put("k", value) == "ok");
+      CHECK(scene.Look("k") == value + ", hit");
+    }
+    CHECK(Text(held) == "old");
+    CHECK(scene.stats().entries == 1);
+    scene.cache().InvalidateAll();
+    CHECK(scene.stats().bytes == 0);
+  });
+}
+
+}  // namespace
+}  // namespace kvcache::testing
