@@ -157,6 +157,39 @@ TEST_CASE("memory goes where it is of use, and back, within the budget") {
   CHECK(TierShare(*cache) > 0.7);
 }
 
+// The share could end at either side, each of which held what the other one held.
+TEST_CASE("what is as large as a block goes to the tier, and blocks are not filled with it") {
+  const TempFolder dir;
+  rocksdb::Options options;
+  options.compression = rocksdb::kNoCompression;
+  constexpr std::uint64_t kLarge = 2000;
+  {
+    const auto db = OpenForeign(dir.path(), options);
+    for (std::uint64_t i = 0; i < kLarge; ++i) {
+      CheckOk(db->Put({}, KeyOf(i), std::string(4096, 'v')));
+    }
+    CheckOk(db->Flush({}));
+  }
+  const auto cache = OpenWith({.memory_budget = kBudget}, dir.path());
+  std::mt19937_64 random(4);
+  const auto read = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      REQUIRE(cache->Get(KeyOf(random() % (1 + random() % kLarge))).has_value());
+    }
+  };
+  read(100'000);
+  CHECK(TierShare(*cache) > 0.9);
+  CheckWithin(*cache, kBudget);
+  // With room for all of them, the tier fills and the block cache does not, but by scans.
+  const std::uint64_t blocks = cache->GetStats().split.block_cache_used_bytes;
+  REQUIRE(cache->SetMemoryBudget(16 * kMiB).has_value());
+  read(20'000);
+  CHECK(cache->GetStats().total.entries > kLarge / 2);
+  CHECK(cache->GetStats().split.block_cache_used_bytes <= blocks);
+  ScanHotRanges(*cache, 2000);
+  CHECK(cache->GetStats().split.block_cache_used_bytes > blocks);
+}
+
 // It was stuck: a key that finds no room is not evicted, and no ghost heard of it.
 TEST_CASE("a tier too small for any entry is known to be of use if it were larger") {
   const TempFolder dir;

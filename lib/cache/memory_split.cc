@@ -63,8 +63,10 @@ void MemorySplit::Loaded(const Load& load, MemoryTier& tier) {
   stats_.tier_saving_nanoseconds += static_cast<std::uint64_t>(evidence.saved);
   if (turn) evidence.entered_bytes = kLearnOneIn * keys * entry_bytes_;
   rule_.Add(SplitRule::kTier, evidence);
-  const auto blocks = static_cast<double>(load.blocks.blocks);
-  AddBlockEvidence(load.blocks, block_ns_, turn ? kLearnOneIn * blocks * kBlockBytes : 0);
+  if (block_cache_->filled_by_gets()) {
+    const auto blocks = static_cast<double>(load.blocks.blocks);
+    AddBlockEvidence(load.blocks, block_ns_, turn ? kLearnOneIn * blocks * kBlockBytes : 0);
+  }
   Conclude(tier);
   Move(tier);
 }
@@ -91,7 +93,16 @@ void MemorySplit::LearnCosts(const Load& load) {
   } else {
     Learn(block_ns_, (nanoseconds - keys * key_ns_) / blocks);
   }
-  if (load.bytes > 0) Learn(entry_bytes_, static_cast<double>(load.bytes) / keys);
+  if (load.bytes > 0) LearnSizes(static_cast<double>(load.bytes) / keys);
+}
+
+void MemorySplit::LearnSizes(double entry_bytes) {
+  constexpr double kWeight = 1.0 / 64;
+  Learn(entry_bytes_, entry_bytes);
+  const auto block = static_cast<double>(block_cache_->mean_block_bytes());
+  const bool large = block != 0 && entry_bytes > block / 2;
+  large_ += ((large ? 1.0 : 0.0) - large_) * kWeight;
+  block_cache_->FillByGets(large_ < 0.5);
 }
 
 // `cost`: nanoseconds a block.

@@ -4,6 +4,10 @@
 //
 // Memory moves in small pieces, on threads that read the store: the side that shrinks first gives
 // up, then the other one gets it, so that both together stay within the budget.
+//
+// A block that holds one entry, or hardly more, is of no use beside that entry in the tier. Where
+// most are so large, gets do not fill the block cache: with both sides full of the same pairs each
+// would look as if it were of use, and a tier with all of the memory serves more.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +33,7 @@ class MemorySplit {
 
   // For the tier to report to; null when the split is fixed.
   Ghost* ghost() { return fixed_ ? nullptr : &ghost_; }
-  const BlockCache& block_cache() const { return *block_cache_; }
+  std::shared_ptr<const BlockCache> block_cache() const { return block_cache_; }
   // Before the first load.
   std::uint64_t tier_bytes() const { return tier_bytes_; }
 
@@ -65,6 +69,7 @@ class MemorySplit {
 
  private:
   void LearnCosts(const Load& load);
+  void LearnSizes(double entry_bytes);
   void AddBlockEvidence(const BlockCache::Misses& blocks, double cost, double entered_bytes);
   void Conclude(const MemoryTier& tier);
   void SetReach(const MemoryTier& tier);
@@ -86,6 +91,7 @@ class MemorySplit {
   double key_ns_ = 5'000;      // a key whose blocks are cached
   double block_ns_ = 100'000;  // a block that is not
   double entry_bytes_ = kUsualEntry;
+  double large_ = 0;  // of the entries, how many take more than half a block
   SplitStats stats_;
 };
 

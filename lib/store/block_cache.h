@@ -2,6 +2,7 @@
 // memtables, which are neither side's.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -36,8 +37,18 @@ class BlockCache {
   // Blocks missed since it was made.
   virtual std::uint64_t misses() const = 0;
 
+  // Bytes of a block, by those that have left; 0 while none has.
+  virtual std::uint64_t mean_block_bytes() const = 0;
+
+  // Whether the blocks that gets miss enter it, as they do at first. Those of scans always do.
+  void FillByGets(bool fill) { filled_by_gets_.store(fill, std::memory_order_relaxed); }
+  bool filled_by_gets() const { return filled_by_gets_.load(std::memory_order_relaxed); }
+
   // Memtables of databases that use it are flushed rather than take more, all together.
   virtual void SetMemtableBytes(std::uint64_t bytes) = 0;
+
+ private:
+  std::atomic<bool> filled_by_gets_{true};
 };
 
 // In bytes.

@@ -51,11 +51,14 @@ class Listener : public rocksdb::SecondaryCache {
   void Erase(const rocksdb::Slice&) override {}
   void WaitAll(std::vector<rocksdb::SecondaryCacheResultHandle*>) override {}
 
-  // RocksDB's own count of blocks (GetOccupancyCount) is not one in 7.8.
   void SetReach(std::uint64_t bytes) {
+    const std::uint64_t mean = mean_block_bytes();
+    ghost_.SetReach(bytes / (mean == 0 ? kUsualBlock : mean));
+  }
+  // RocksDB's own count of blocks (GetOccupancyCount) is not one in 7.8.
+  std::uint64_t mean_block_bytes() const {
     const std::uint64_t left = left_.load(std::memory_order_relaxed);
-    const std::uint64_t left_bytes = left_bytes_.load(std::memory_order_relaxed);
-    ghost_.SetReach(bytes / (left == 0 ? kUsualBlock : left_bytes / left + 1));
+    return left == 0 ? 0 : left_bytes_.load(std::memory_order_relaxed) / left + 1;
   }
   double ReturnedByOne() const { return ghost_.KeysForOne(); }
   std::uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
@@ -87,6 +90,7 @@ class LruBlockCache : public BlockCache {
   void SetReach(std::uint64_t bytes) override { listener_->SetReach(bytes); }
   double ReturnedByOne() const override { return listener_->ReturnedByOne(); }
   std::uint64_t misses() const override { return listener_->misses(); }
+  std::uint64_t mean_block_bytes() const override { return listener_->mean_block_bytes(); }
   void SetMemtableBytes(std::uint64_t bytes) override { memtables_->SetBufferSize(bytes); }
 
   const std::shared_ptr<rocksdb::Cache>& cache() const { return cache_; }

@@ -7,8 +7,8 @@
 namespace kvcache {
 
 // As the public one; all column families use `block_cache` in place of their own, unless it is
-// null, and their memtables keep to its bound. The database keeps what it needs of it.
+// null, and their memtables keep to its bound.
 Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksDbOptions& options,
-                                           const BlockCache* block_cache);
+                                           std::shared_ptr<const BlockCache> block_cache);
 
 }  // namespace kvcache

@@ -46,8 +46,9 @@ struct Database {
 class RocksDbStore : public Store {
  public:
   RocksDbStore(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, std::string where,
-               std::unique_ptr<Database> owned)
-      : owned_(std::move(owned)),
+               std::unique_ptr<Database> owned, std::shared_ptr<const BlockCache> block_cache)
+      : block_cache_(std::move(block_cache)),
+        owned_(std::move(owned)),
         // A wrapper such as TransactionDB and the database in it are one.
         claim_({db->GetRootDB(), family->GetID()}),
         db_(db),
@@ -66,7 +67,7 @@ class RocksDbStore : public Store {
 
   Result<bool> Get(std::string_view key, const Receiver& receive) override {
     rocksdb::PinnableSlice value;
-    const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), family_, ToSlice(key), &value);
+    const rocksdb::Status status = db_->Get(GetOptions(), family_, ToSlice(key), &value);
     const Result<bool> answer = Answer(status);
     if (answer == true) receive(ToView(value));
     return answer;
@@ -78,7 +79,7 @@ class RocksDbStore : public Store {
     std::ranges::transform(keys, slices.begin(), ToSlice);
     std::vector<rocksdb::PinnableSlice> values(keys.size());
     std::vector<rocksdb::Status> statuses(keys.size());
-    db_->MultiGet(rocksdb::ReadOptions(), family_, keys.size(), slices.data(), values.data(),
+    db_->MultiGet(GetOptions(), family_, keys.size(), slices.data(), values.data(),
                   statuses.data());
 
     std::vector<Result<bool>> answers;
@@ -186,6 +187,12 @@ class RocksDbStore : public Store {
     return {};
   }
 
+  rocksdb::ReadOptions GetOptions() const {
+    rocksdb::ReadOptions options;
+    options.fill_cache = block_cache_ == nullptr || block_cache_->filled_by_gets();
+    return options;
+  }
+
   static rocksdb::WriteOptions Translate(const WriteOptions& options) {
     rocksdb::WriteOptions write_options;
     write_options.sync = options.sync;
@@ -215,7 +222,8 @@ class RocksDbStore : public Store {
     return KeyOrder::kOther;
   }
 
-  const std::unique_ptr<Database> owned_;  // null when wrapped
+  const std::shared_ptr<const BlockCache> block_cache_;  // null when it is the caller's
+  const std::unique_ptr<Database> owned_;                // null when wrapped
   const Claim claim_;
   rocksdb::DB* const db_;
   rocksdb::ColumnFamilyHandle* const family_;
@@ -295,7 +303,7 @@ Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksD
 }
 
 Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksDbOptions& options,
-                                           const BlockCache* block_cache) {
+                                           std::shared_ptr<const BlockCache> block_cache) {
   if (path.empty()) return Fail(ErrorCode::kInvalidArgument, "the path of the database is empty");
   const bool secondary = !options.secondary_path.empty();
   if (options.read_only && secondary) {
@@ -333,7 +341,8 @@ Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksD
   const auto at = setup->Find(options.column_family) - setup->families.data();
   rocksdb::DB* const db = database->db.get();
   rocksdb::ColumnFamilyHandle* const family = database->families[static_cast<std::size_t>(at)];
-  return std::make_unique<RocksDbStore>(db, family, where, std::move(database));
+  return std::make_unique<RocksDbStore>(db, family, where, std::move(database),
+                                        std::move(block_cache));
 }
 
 Result<std::unique_ptr<Store>> WrapRocksDb(rocksdb::DB* db,
@@ -344,7 +353,7 @@ Result<std::unique_ptr<Store>> WrapRocksDb(rocksdb::DB* db,
   const rocksdb::Options options = db->GetOptions(column_family);
   const Result<void> cacheable = CheckCacheable(options, options, where);
   if (!cacheable) return std::unexpected(cacheable.error());
-  auto store = std::make_unique<RocksDbStore>(db, column_family, where, nullptr);
+  auto store = std::make_unique<RocksDbStore>(db, column_family, where, nullptr, nullptr);
   const Result<void> alone = store->CheckAlone();
   if (!alone) return std::unexpected(alone.error());
   return store;

@@ -40,7 +40,8 @@ struct Options {
   std::uint64_t memory_budget = 0;
 
   // Share that the tier has of what a memory budget leaves for caches, from 0 to 1. Unset: found
-  // and followed.
+  // and followed; gets then do not fill the block cache where most pairs are larger than half a
+  // block, so that nothing is kept twice.
   std::optional<double> tier_share = std::nullopt;
 
   // Eviction policy and its parameters: "lru", "lfu", "lru-k:k=2". RegisteredPolicies() has all.
