@@ -138,7 +138,7 @@ TEST_CASE("a value that is held outlives its key's next write, of whatever size"
   ForEachPolicy([](Scene& scene) {
     scene.Warm("k", "old");
     const auto held = scene.cache().Get("k");
-    for (const std::size_t size : {1, 100'000, 3, 500}) {
+    for (const std::size_t size : {1UZ, 100'000UZ, 3UZ, 500UZ}) {
       const std::string value(size, 'x');
       CHECK(scene.Put("k", value) == "ok");
       CHECK(scene.Look("k") == value + ", hit");
