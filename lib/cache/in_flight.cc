@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <new>
-#include <utility>
 
 namespace kvcache {
 
@@ -25,46 +24,29 @@ Result<std::optional<Value>> Answer::Wait() {
 }
 
 InFlight::Role InFlight::BeginRead(Load& load) {
-  if (writes_.contains(load.key) || InScope(load.key.key)) return Role::kAlone;
-  const auto [found, first] = loads_.try_emplace(load.key, &load);
-  if (first) return Role::kLoads;
-  Load& other = *found->second;
-  if (other.answer == nullptr) other.answer = std::make_shared<Answer>();
-  ++other.joined;
-  load.answer = other.answer;
+  if (writes_.Find(load.key) != nullptr || InScope(load.key.key)) return Role::kAlone;
+  Load* other = loads_.Find(load.key);
+  if (other == nullptr) {
+    loads_.Insert(load);
+    return Role::kLoads;
+  }
+  if (other->answer == nullptr) other->answer = std::make_shared<Answer>();
+  ++other->joined;
+  load.answer = other->answer;
   return Role::kJoins;
 }
 
-bool InFlight::EndLoad(const Load& load) {
-  const auto found = loads_.find(load.key);
-  if (found == loads_.end() || found->second != &load) return false;
-  loads_.erase(found);
-  return true;
+bool InFlight::EndLoad(Load& load) { return loads_.Remove(load); }
+
+void InFlight::BeginWrite(KeyMark& write) {
+  write.crossed = Cross(write.key) || InScope(write.key.key);
+  writes_.Insert(write);
+  Overtake(write.key);
 }
 
-void InFlight::BeginWrite(HashedKey key) {
-  const auto [found, first] = writes_.try_emplace(key);
-  WriteRecord& record = found->second;
-  if (!first && record.key.empty()) KeepKey(key);
-  ++record.writers;
-  if (record.writers > 1 || InScope(key.key)) record.crossed = true;
-  Overtake(key);
-}
-
-// Gives the key's record bytes of its own.
-void InFlight::KeepKey(HashedKey key) {
-  std::string bytes(key.key);
-  auto node = writes_.extract(key);
-  node.mapped().key = std::move(bytes);
-  node.key().key = node.mapped().key;
-  writes_.insert(std::move(node));
-}
-
-bool InFlight::EndWrite(HashedKey key) {
-  const auto found = writes_.find(key);
-  const bool crossed = found->second.crossed;
-  if (--found->second.writers == 0) writes_.erase(found);
-  return !crossed;
+bool InFlight::EndWrite(KeyMark& write) {
+  writes_.Remove(write);
+  return !write.crossed;
 }
 
 void InFlight::BeginScope(const Scope& scope) {
@@ -75,23 +57,30 @@ void InFlight::BeginScope(const Scope& scope) {
 void InFlight::EndScope(const Scope& scope) { std::erase(scopes_, &scope); }
 
 void InFlight::Invalidate(HashedKey key) {
-  if (const auto found = writes_.find(key); found != writes_.end()) found->second.crossed = true;
+  Cross(key);
   Overtake(key);
 }
 
 void InFlight::Invalidate(const Scope& scope) {
-  for (auto& [key, record] : writes_) {
-    if (scope(key.key)) record.crossed = true;
-  }
-  std::erase_if(loads_, [&](const auto& load) { return scope(load.first.key); });
+  writes_.ForEach([&](KeyMark& write) {
+    if (scope(write.key.key)) write.crossed = true;
+  });
+  loads_.RemoveIf([&](const Load& load) { return scope(load.key.key); });
 }
 
 bool InFlight::InScope(std::string_view key) const {
   return std::ranges::any_of(scopes_, [&](const Scope* scope) { return (*scope)(key); });
 }
 
+// Marks the writes of the key; true when there was one.
+bool InFlight::Cross(HashedKey key) {
+  bool any = false;
+  writes_.ForEachOf(key, [&](KeyMark& write) { any = write.crossed = true; });
+  return any;
+}
+
 void InFlight::Overtake(HashedKey key) {
-  if (const auto found = loads_.find(key); found != loads_.end()) loads_.erase(found);
+  if (const Load* load = loads_.Find(key)) loads_.Remove(*load);
 }
 
 }  // namespace kvcache

@@ -4,10 +4,8 @@
 // its key. Everything here happens under the shard's lock, so each step below is atomic to the
 // others.
 //
-// A write of a key has a record from before its store write begins until after it ended. Writes of
+// A write of a key is registered from before its store write begins until after it ended. Writes of
 // one key that overlap cross: nobody knows which the store took last, so none of them is cached.
-// `crossed` sticks until the last of the overlapping writes ends, because a write that begins when
-// an earlier one has ended may still overlap a third.
 //
 // A read that misses while its key is being written reads the store alone: what it reads may be
 // older than what a later reader has to see, so it is neither shared nor cached. Other reads of one
@@ -26,12 +24,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/hash.h"
+#include "cache/flight_table.h"
 #include "kvcache/error.h"
 #include "kvcache/value.h"
 
@@ -54,8 +51,7 @@ class Answer {
   std::optional<Result<std::optional<Value>>> result_;
 };
 
-// One lookup's read of the store. It lies with the lookup, key included, and stays where it is
-// while it is registered; most loads nobody joins, and those allocate nothing for it.
+// One lookup's read of the store. Most loads nobody joins, and those allocate nothing for it.
 struct Load {
   explicit Load(HashedKey hashed) : key(hashed) {}
   Load(const Load&) = delete;
@@ -65,8 +61,18 @@ struct Load {
   // Under the shard's lock, until the load has ended: who joined, and what they wait for.
   std::size_t joined = 0;
   std::shared_ptr<Answer> answer = nullptr;  // null while nobody has joined
+  Load* next = nullptr;                      // FlightTable's
 };
 
+// One write of a key.
+struct KeyMark {
+  HashedKey key;
+  bool crossed = false;     // by another write of the key, of a scope, or by an invalidation
+  KeyMark* next = nullptr;  // FlightTable's
+};
+
+// Loads and marks lie with their callers, with the bytes of their keys, and stay where they are
+// while they are registered.
 class InFlight {
  public:
   enum class Role : unsigned char {
@@ -79,12 +85,12 @@ class InFlight {
   Role BeginRead(Load& load);
   // True when what was loaded may be cached: nothing overtook it. To be cached before the lock
   // goes. Nobody joins from then on.
-  bool EndLoad(const Load& load);
+  bool EndLoad(Load& load);
 
-  // Around one write of one key, whose bytes stay until then. EndWrite: true when what was written
-  // may be cached: no write crossed it. To be cached before the lock goes.
-  void BeginWrite(HashedKey key);
-  bool EndWrite(HashedKey key);
+  // Around one write of one key. EndWrite: true when what was written may be cached: no write
+  // crossed it. To be cached before the lock goes.
+  void BeginWrite(KeyMark& write);
+  bool EndWrite(KeyMark& write);
 
   // Around one write of a scope. The scope is borrowed.
   void BeginScope(const Scope& scope);
@@ -95,29 +101,12 @@ class InFlight {
   void Invalidate(const Scope& scope);
 
  private:
-  struct WriteRecord {
-    std::size_t writers = 0;
-    bool crossed = false;
-    std::string key = {};  // once there is a second writer: the first one's bytes may go before it
-  };
-  struct Hasher {
-    std::size_t operator()(const HashedKey& key) const { return key.hash; }
-  };
-  struct Equal {
-    bool operator()(const HashedKey& a, const HashedKey& b) const {
-      return a.hash == b.hash && a.key == b.key;
-    }
-  };
-
   bool InScope(std::string_view key) const;
+  bool Cross(HashedKey key);
   void Overtake(HashedKey key);
 
-  void KeepKey(HashedKey key);
-
-  // The keys' bytes are the writers' or the record's own.
-  std::unordered_map<HashedKey, WriteRecord, Hasher, Equal> writes_;
-  // Loads that are not stale. The keys are those of the loads.
-  std::unordered_map<HashedKey, Load*, Hasher, Equal> loads_;
+  FlightTable<KeyMark> writes_;
+  FlightTable<Load> loads_;  // those that are not stale: one a key
   std::vector<const Scope*> scopes_;
 };
 

@@ -37,13 +37,13 @@ Result<void> Protocol::WriteKeys(std::span<KeyWrite> writes, bool fill_tier, Com
 
 Result<void> Protocol::Put(std::string_view key, std::string_view value,
                            const WriteOptions& options) {
-  KeyWrite write{Hashed(key), KeyWrite::Outcome::kPut, value};
+  KeyWrite write(Hashed(key), KeyWrite::Outcome::kPut, value);
   return WriteKeys({&write, 1}, options.fill_tier,
                    [&] { return store_->Put(key, value, options); });
 }
 
 Result<void> Protocol::Delete(std::string_view key, const WriteOptions& options) {
-  KeyWrite write{Hashed(key), KeyWrite::Outcome::kDeleted};
+  KeyWrite write(Hashed(key), KeyWrite::Outcome::kDeleted);
   return WriteKeys({&write, 1}, options.fill_tier, [&] { return store_->Delete(key, options); });
 }
 
@@ -57,9 +57,9 @@ Result<void> Protocol::Write(const Batch& batch, const WriteOptions& options) {
     if (operation.kind == Kind::kDeleteRange) {
       ranges.emplace_back(operation.key, operation.value);
     } else if (operation.kind == Kind::kPut) {
-      keys.push_back({Hashed(operation.key), KeyWrite::Outcome::kPut, operation.value});
+      keys.emplace_back(Hashed(operation.key), KeyWrite::Outcome::kPut, operation.value);
     } else {
-      keys.push_back({Hashed(operation.key), KeyWrite::Outcome::kDeleted});
+      keys.emplace_back(Hashed(operation.key), KeyWrite::Outcome::kDeleted);
     }
   }
   const Scope in_ranges = [this, &ranges](std::string_view key) {
@@ -77,7 +77,7 @@ Result<void> Protocol::Write(const Batch& batch, const WriteOptions& options) {
 Result<void> Protocol::WriteWith(std::span<const std::string_view> keys,
                                  const std::function<Result<void>()>& commit) {
   std::vector<KeyWrite> writes;
-  for (const std::string_view key : keys) writes.push_back({Hashed(key)});
+  for (const std::string_view key : keys) writes.emplace_back(Hashed(key));
   return WriteKeys(writes, false, commit);
 }
 

@@ -45,7 +45,7 @@ void KeyWrites::Begin() {
     const std::lock_guard lock(shard.mutex());
     for (KeyWrite& write : writes) {
       const auto [hash, key] = write.key;
-      cache_.LaneOf(write.key).in_flight.BeginWrite(write.key);
+      cache_.LaneOf(write.key).in_flight.BeginWrite(write);
       ++begun_;
       if (Caches(write)) {
         write.withdrawn = cache_.tier_.Withdraw(shard, hash, key);
@@ -84,7 +84,7 @@ void KeyWrites::EndShard(std::span<KeyWrite> writes) {
   {
     const std::lock_guard lock(shard.mutex());
     for (KeyWrite& write : writes) {
-      const bool uncrossed = cache_.LaneOf(write.key).in_flight.EndWrite(write.key);
+      const bool uncrossed = cache_.LaneOf(write.key).in_flight.EndWrite(write);
       ++ended_;
       ++shard.counters().writes;
       const std::uint64_t hash = write.key.hash;

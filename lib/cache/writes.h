@@ -11,13 +11,16 @@
 namespace kvcache {
 
 // One key's part in a write.
-struct KeyWrite {
+struct KeyWrite : KeyMark {
   enum class Outcome : std::uint8_t { kUnknown, kPut, kDeleted };
 
-  HashedKey key;
-  Outcome outcome = Outcome::kUnknown;  // what is known of the key once the store took the write
-  std::string_view value = {};          // of kPut
-  std::size_t position = 0;             // among the writes given; set by KeyWrites
+  explicit KeyWrite(HashedKey hashed, Outcome known = Outcome::kUnknown,
+                    std::string_view written = {})
+      : KeyMark{hashed}, outcome(known), value(written) {}
+
+  Outcome outcome;           // what is known of the key once the store took the write
+  std::string_view value;    // of kPut
+  std::size_t position = 0;  // among the writes given; set by KeyWrites
   // Set by KeyWrites: what is to be cached, and whose place that takes.
   Entry* entry = nullptr;
   Entry* withdrawn = nullptr;
