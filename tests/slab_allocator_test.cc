@@ -105,6 +105,35 @@ TEST_CASE("slabs: empty slabs and freed page runs go back to the system, but a c
   CHECK(owner.slabs.TakeSparseSlab().slab == nullptr);
 }
 
+TEST_CASE("slabs: blocks that share a region of addresses, fill it or are larger lie apart") {
+  constexpr std::size_t kMiB = std::size_t{1} << 20;
+  Owner owner(64);
+  std::map<char*, std::size_t> blocks;
+  for (int round = 0; round < 2; ++round) {  // the second in the addresses of the first
+    for (const std::size_t size : {kMiB, 15 * kMiB, 16 * kMiB - 4096, 20 * kMiB, 33 * kMiB,
+                                   64 * kMiB, 100 * kMiB, std::size_t{100}}) {
+      for (int i = 0; i < 3; ++i) {
+        auto* block = static_cast<char*>(owner.slabs.Allocate(size));
+        REQUIRE(block != nullptr);
+        CHECK(&SlabAllocator::Of(block) == &owner.slabs);
+        CHECK(SlabAllocator::ChargeOf(block) >= size);
+        block[0] = block[size - 1] = static_cast<char>(blocks.size());
+        blocks.emplace(block, size);
+      }
+    }
+    for (auto block = blocks.begin(), next = std::next(block); next != blocks.end();
+         block = next++) {
+      CHECK(block->first + block->second <= next->first);
+    }
+    for (const auto& [block, size] : blocks) {
+      CHECK(block[0] == block[size - 1]);
+      SlabAllocator::Free(block);
+    }
+    blocks.clear();
+    CHECK(owner.slabs.used() == SlabAllocator::kSlabBytes);  // the small class's last
+  }
+}
+
 TEST_CASE("slabs: a sparse slab is withdrawn from use until it is returned") {
   Owner owner(16);
   std::vector<void*> blocks;

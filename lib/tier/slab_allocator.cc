@@ -16,8 +16,10 @@ namespace {
 constexpr std::size_t kSmallest = 1024;  // sizes above it divide a slab evenly
 constexpr std::size_t kLeastBlocks = 4;
 // What a slab's blocks share, whatever the alignment; see first_block_.
-constexpr std::size_t kUsable = SlabAllocator::kSlabBytes - 64 - (64 - sizeof(Entry));
+constexpr std::size_t kUsable = SlabAllocator::kSlabBytes - (64 - sizeof(Entry));
 constexpr std::size_t kMostSlabBlock = kUsable / kLeastBlocks / 64 * 64;
+// Of larger blocks the processor itself finds the lines beyond.
+constexpr std::size_t kPrefetched = 256;
 // How many slabs of a class are looked at for the emptiest.
 constexpr int kMostLooks = 64;
 // Below this limit size classes are an eighth apart and slabs are short: a partly filled slab of
@@ -25,7 +27,7 @@ constexpr int kMostLooks = 64;
 constexpr std::uint64_t kLittle = std::uint64_t{8} << 20;
 constexpr std::uint64_t kVeryLittle = std::uint64_t{1} << 18;
 // From this limit on slabs are long, and backed by huge pages.
-constexpr std::uint64_t kPlenty = std::uint64_t{256} << 20;
+constexpr std::uint64_t kPlenty = std::uint64_t{64} << 20;
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23  // Linux 5.14
 #endif
@@ -46,10 +48,17 @@ void BackWithHugePage(void* untouched) {
   madvise(untouched, kHugePageSize, MADV_NOHUGEPAGE);
 }
 
+// log2 of the address range of a run. It is a power of two, so that ranges can be used again for
+// other sizes; only the pages it needs are ever touched.
+std::size_t RunSizeOf(std::size_t bytes) {
+  const std::size_t least = SlabAllocator::kSlabBytes;
+  return static_cast<std::size_t>(std::bit_width(std::max(bytes, least) - 1));
+}
+
 }  // namespace
 
 SlabAllocator::SlabAllocator(std::size_t alignment)
-    : alignment_(alignment), first_block_(64 + alignment - sizeof(Entry) % alignment) {}
+    : alignment_(alignment), first_block_(alignment - sizeof(Entry) % alignment) {}
 
 SlabAllocator::~SlabAllocator() {
   for (const auto& [range, bytes] : reserved_) UnmapPages(range, bytes);
@@ -140,21 +149,19 @@ void SlabAllocator::FreeLocked(void* block) {
   }
 }
 
-// A run's address range is a power of two, so that ranges can be used again for other sizes;
-// only the pages it needs are ever touched.
 void* SlabAllocator::AllocateRun(std::size_t size) {
   const std::size_t bytes = RunBytes(size);
   if (bytes > kMostBlockBytes || !Fits(bytes)) return nullptr;
-  const auto log2 = static_cast<std::size_t>(std::bit_width(std::max(bytes, kSlabBytes) - 1));
-  void* range = nullptr;
-  if (auto& ranges = free_runs_[log2]; !ranges.empty()) {
-    range = ranges.back();
-    ranges.pop_back();
+  const std::size_t log2 = RunSizeOf(bytes);
+  Slab* run = nullptr;
+  if (auto& runs = free_runs_[log2]; !runs.empty()) {
+    run = runs.back();
+    runs.pop_back();
   } else {
-    range = Reserve(std::size_t{1} << log2, kSlabBytes);
+    run = Cut(run_region_, std::size_t{1} << log2);
   }
-  if (range == nullptr) return nullptr;
-  auto* run = new (range) Slab{};
+  if (run == nullptr) return nullptr;
+  *run = Slab{};
   run->owner = this;
   run->bytes = bytes;
   run->size_class = kRun;
@@ -164,9 +171,9 @@ void* SlabAllocator::AllocateRun(std::size_t size) {
 
 void SlabAllocator::FreeRun(Slab* run) {
   const std::size_t bytes = run->bytes;
-  madvise(run, bytes, MADV_DONTNEED);
+  madvise(PlaceOf(run), bytes, MADV_DONTNEED);
   slab_bytes_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
-  Keep(run, free_runs_[static_cast<std::size_t>(std::bit_width(std::max(bytes, kSlabBytes) - 1))]);
+  Keep(run, free_runs_[RunSizeOf(bytes)]);
 }
 
 // With many sizes in use each class has blocks to spare: up to a quarter larger is better than
@@ -180,32 +187,44 @@ SlabAllocator::Slab* SlabAllocator::OpenSlabOfLargerClass(std::size_t size_class
   return nullptr;
 }
 
-// From the region of address space set aside for slabs.
-void* SlabAllocator::CutSlab() {
-  if (region_ == region_end_) {
-    region_ = static_cast<char*>(Reserve(kRegionBytes, kHugePageSize));
-    region_end_ = region_ == nullptr ? nullptr : region_ + kRegionBytes;
-    if (region_ == nullptr) return nullptr;
-    if (limit() >= kPlenty) BackWithHugePage(region_);
+// A place for so many bytes, of the region or of a new one in its stead. What is too large to share
+// one is where it begins in a region of its own.
+SlabAllocator::Slab* SlabAllocator::Cut(Region& region, std::size_t bytes) {
+  const bool alone = bytes > kRegionBytes / 2;
+  if (alone || static_cast<std::size_t>(region.end - region.next) < bytes) {
+    const std::size_t whole = alone ? kSlabBytes + bytes : kRegionBytes;
+    char* begin = Reserve(whole);
+    if (begin == nullptr) return nullptr;
+    if (alone) return HeaderOf(begin + kSlabBytes);
+    region = {.next = begin + kSlabBytes, .end = begin + kRegionBytes};
   }
-  void* slab = std::exchange(region_, region_ + kSlabBytes);
-  const bool at_next = reinterpret_cast<std::uintptr_t>(region_) % kHugePageSize == 0;
-  if (at_next && region_ != region_end_ && limit() >= kPlenty) next_huge_page_ = region_;
+  return HeaderOf(std::exchange(region.next, region.next + bytes));
+}
+
+SlabAllocator::Slab* SlabAllocator::CutSlab() {
+  Slab* slab = Cut(slab_region_, kSlabBytes);
+  if (slab == nullptr || limit() < kPlenty) return slab;
+  const auto next = reinterpret_cast<std::uintptr_t>(slab_region_.next);
+  if (next % kRegionBytes == 2 * kSlabBytes) {  // the first of its region
+    BackWithHugePage(slab_region_.next - 2 * kSlabBytes);
+  } else if (next % kHugePageSize == 0 && slab_region_.next != slab_region_.end) {
+    next_huge_page_ = slab_region_.next;
+  }
   return slab;
 }
 
 SlabAllocator::Slab* SlabAllocator::NewSlab(std::size_t size_class) {
   const std::size_t bytes = SlabBytes(size_class);
   if (!Fits(bytes)) return nullptr;
-  void* memory = nullptr;
+  Slab* slab = nullptr;
   if (!free_slabs_.empty()) {
-    memory = free_slabs_.back();
+    slab = free_slabs_.back();
     free_slabs_.pop_back();
   } else {
-    memory = CutSlab();
-    if (memory == nullptr) return nullptr;
+    slab = CutSlab();
+    if (slab == nullptr) return nullptr;
   }
-  auto* slab = new (memory) Slab{};
+  *slab = Slab{};
   slab->owner = this;
   slab->bytes = bytes;
   slab->block_bytes = static_cast<std::uint32_t>(BlockBytes(size_class));
@@ -225,14 +244,24 @@ void* SlabAllocator::TakeBlock(Slab* slab) {
   if (block != nullptr) {
     slab->free = LinkIn(block);
   } else {
-    block = FirstBlock(slab) + std::size_t{slab->carved++} * slab->block_bytes;
+    block = Uncarved(slab);
+    ++slab->carved;
     ClearFlags(block);
   }
   SizeClass& size_class = classes_[slab->size_class];
   if (slab->live++ == 0) --size_class.empty_slabs;
   --size_class.free_blocks;
   if (slab->live == slab->capacity) Unlist(slab);
+  if (size_class.open != nullptr) PrefetchNextBlock(size_class.open);
   return block;
+}
+
+// Asks for the lines of the block that is taken next: it has been free for a while and is cold, and
+// a write that waits for it holds up the next lock.
+void SlabAllocator::PrefetchNextBlock(Slab* slab) const {
+  const char* block = slab->free != nullptr ? static_cast<const char*>(slab->free) : Uncarved(slab);
+  const std::size_t bytes = std::min<std::size_t>(slab->block_bytes, kPrefetched);
+  for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(block + at, 1);
 }
 
 void SlabAllocator::FreeBlock(Slab* slab, void* block) {
@@ -260,16 +289,16 @@ void SlabAllocator::FreeBlock(Slab* slab, void* block) {
 // An empty slab that its class has already forgotten.
 void SlabAllocator::ReleaseSlab(Slab* slab) {
   const std::size_t bytes = slab->bytes;
-  madvise(slab, bytes, MADV_DONTNEED);
+  madvise(PlaceOf(slab), bytes, MADV_DONTNEED);
   slab_bytes_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
   Keep(slab, free_slabs_);
 }
 
-// For later use. Without memory to remember it, the range of addresses, which has no pages any
+// For later use. Without memory to remember it, its range of addresses, which has no pages any
 // more, stays unused.
-void SlabAllocator::Keep(void* range, std::vector<void*>& ranges) {
+void SlabAllocator::Keep(Slab* unused, std::vector<Slab*>& kept) {
   try {
-    ranges.push_back(range);
+    kept.push_back(unused);
   } catch (const std::bad_alloc&) {
     return;
   }
@@ -337,11 +366,11 @@ void SlabAllocator::Unlist(Slab* slab) {
   slab->listed = false;
 }
 
-// Address space aligned to a slab or more; no memory yet.
-void* SlabAllocator::Reserve(std::size_t bytes, std::size_t alignment) {
-  const std::size_t padded = bytes + alignment;
+// Address space, aligned to regions; no memory yet.
+char* SlabAllocator::Reserve(std::size_t bytes) {
+  const std::size_t padded = bytes + kRegionBytes;
   try {
-    reserved_.emplace_back(nullptr, padded);
+    reserved_.emplace_back(nullptr, bytes);
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
@@ -351,8 +380,13 @@ void* SlabAllocator::Reserve(std::size_t bytes, std::size_t alignment) {
     reserved_.pop_back();
     return nullptr;
   }
-  reserved_.back().first = range;
-  return reinterpret_cast<void*>(RoundUp(reinterpret_cast<std::uintptr_t>(range), alignment));
+  const auto address = reinterpret_cast<std::uintptr_t>(range);
+  const std::size_t before = RoundUp(address, kRegionBytes) - address;
+  char* begin = static_cast<char*>(range) + before;
+  if (before != 0) munmap(range, before);
+  munmap(begin + bytes, padded - before - bytes);
+  reserved_.back().first = begin;
+  return begin;
 }
 
 }  // namespace kvcache

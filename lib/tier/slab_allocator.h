@@ -7,6 +7,10 @@
 // are freed. A slab without blocks in use gives its pages back too, so used() is what is resident,
 // but for a huge page's part (where memory is plenty) that slabs are still to be cut from.
 //
+// Address space is set aside in regions of 64 MiB. The first place of a region, of a slab's size,
+// has the headers of what is in the others: together they stay in a processor's cache, which
+// headers at the beginnings of slabs would not, as these share few of its sets.
+//
 // Slabs of a class that has become sparse are emptied by moving their entries: TakeSparseSlab
 // withdraws one from use, the caller moves what is in it and frees the old blocks.
 #pragma once
@@ -79,7 +83,7 @@ class SlabAllocator {
   static SlabAllocator& Of(const void* block) { return *HeaderOf(block)->owner; }
 
  private:
-  struct Slab {
+  struct alignas(64) Slab {
     SlabAllocator* owner;
     Slab* previous;  // in its class's list of slabs with free blocks
     Slab* next;
@@ -93,7 +97,13 @@ class SlabAllocator {
     bool listed;
     bool draining;
   };
-  static_assert(sizeof(Slab) <= 64);
+  static_assert(sizeof(Slab) == 64);
+
+  // Address space with headers, of which the rest is not yet in use.
+  struct Region {
+    char* next = nullptr;
+    char* end = nullptr;
+  };
 
   struct SizeClass {
     Slab* open = nullptr;  // slabs with free blocks
@@ -107,7 +117,7 @@ class SlabAllocator {
   static constexpr std::size_t kSmallClasses = 64;
   static constexpr std::size_t kClasses = 124;
   static constexpr std::size_t kRun = kClasses;  // in place of a size class: a page run
-  static constexpr std::size_t kRegionBytes = std::size_t{64} << 20;
+  static constexpr std::size_t kRegionBytes = std::size_t{64} << 20;  // and aligned so
   static constexpr std::size_t kRunSizes = 37;
 
   ~SlabAllocator();
@@ -115,14 +125,26 @@ class SlabAllocator {
   static std::uint64_t Get(const std::atomic<std::int64_t>& n) {
     return static_cast<std::uint64_t>(n.load(std::memory_order_relaxed));
   }
+  // Of a block, or of a place for a slab or run.
   static Slab* HeaderOf(const void* block) {
-    return reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) & ~(kSlabBytes - 1));
+    const auto address = reinterpret_cast<std::uintptr_t>(block);
+    const std::uintptr_t region = address & ~(kRegionBytes - 1);
+    return reinterpret_cast<Slab*>(region) + (address - region) / kSlabBytes;
+  }
+  // Where what it heads begins.
+  static char* PlaceOf(Slab* slab) {
+    const std::uintptr_t region = reinterpret_cast<std::uintptr_t>(slab) & ~(kRegionBytes - 1);
+    const auto number = static_cast<std::size_t>(slab - reinterpret_cast<Slab*>(region));
+    return reinterpret_cast<char*>(region) + number * kSlabBytes;
   }
   static std::size_t ClassOf(std::size_t size);
   std::size_t ClassFor(std::size_t size) const;  // ClassOf, coarser while memory is very scarce
   std::size_t BlockBytes(std::size_t size_class) const;
   std::size_t SlabBytes(std::size_t size_class) const;
-  char* FirstBlock(Slab* slab) const { return reinterpret_cast<char*>(slab) + first_block_; }
+  char* FirstBlock(Slab* slab) const { return PlaceOf(slab) + first_block_; }
+  char* Uncarved(Slab* slab) const {
+    return FirstBlock(slab) + std::size_t{slab->carved} * slab->block_bytes;
+  }
   bool Fits(std::size_t bytes) const;
 
   void FreeLocked(void* block);
@@ -132,14 +154,16 @@ class SlabAllocator {
   Slab* NewSlab(std::size_t size_class);
   Slab* OpenSlabOfLargerClass(std::size_t size_class) const;
   void* TakeBlock(Slab* slab);
+  void PrefetchNextBlock(Slab* slab) const;
   void FreeBlock(Slab* slab, void* block);
   void ReleaseSlab(Slab* slab);
-  static void Keep(void* range, std::vector<void*>& ranges);
+  static void Keep(Slab* unused, std::vector<Slab*>& kept);
   Slab* FindEmptiest() const;
   void List(Slab* slab);
   void Unlist(Slab* slab);
-  void* CutSlab();
-  void* Reserve(std::size_t bytes, std::size_t alignment);
+  Slab* Cut(Region& region, std::size_t bytes);
+  Slab* CutSlab();
+  char* Reserve(std::size_t bytes);
 
   const std::size_t alignment_;
   const std::size_t first_block_;  // offset in a slab or run
@@ -152,10 +176,10 @@ class SlabAllocator {
   std::mutex mutex_;  // all below
   std::array<SizeClass, kClasses> classes_{};
   bool may_be_sparse_ = false;     // else FindEmptiest, which looks at all classes, finds none
-  std::vector<void*> free_slabs_;  // without pages
-  std::array<std::vector<void*>, kRunSizes> free_runs_;  // by log2 of their address range
-  char* region_ = nullptr;                               // not yet cut into slabs
-  char* region_end_ = nullptr;
+  std::vector<Slab*> free_slabs_;  // without pages
+  std::array<std::vector<Slab*>, kRunSizes> free_runs_;  // by log2 of their address range
+  Region slab_region_;
+  Region run_region_;
   void* next_huge_page_ = nullptr;  // to be asked for: slabs are about to be cut from it
   std::vector<std::pair<void*, std::size_t>> reserved_;
 };
