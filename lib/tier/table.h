@@ -86,12 +86,12 @@ class Table {
     return (size_ + 1) * 8 > slots * 7 || (slots > 512 && size_ * 4 < slots);
   }
 
-  // Into as many buckets as the entries want, with room to grow by a quarter. `hash_of` gives an
+  // Into as many buckets as the entries want, with room to grow by a half. `hash_of` gives an
   // entry's hash. Returns the old buckets, for the caller to unmap when no reader can be in them.
   template <class HashOf>
   Buckets* Rebuild(HashOf&& hash_of) {
     Buckets* old = buckets_.load(std::memory_order_relaxed);
-    Buckets* grown = Map((size_ + size_ / 4) / 7 + 4);
+    Buckets* grown = Map((size_ + size_ / 2) / 7 + 4);
     constexpr std::size_t kAhead = 16;
     const std::size_t slots = old->count * 8;
     for (std::size_t i = 0; i < slots; ++i) {
