@@ -35,10 +35,16 @@ TEST_CASE("lazy heap: the top is always the least recorded rank") {
   std::map<PolicyNode*, std::uint64_t> ranks;
   for (int step = 0; step < 50000; ++step) {
     PolicyNode& node = nodes[random() % nodes.size()];
+    PolicyNode& other = nodes[random() % nodes.size()];
     const std::uint64_t rank = random() % 1000;
+    REQUIRE(heap.Has(node) == ranks.contains(&node));
     if (!ranks.contains(&node)) {
+      node.position = static_cast<std::uint32_t>(random());  // whatever it was left with
       heap.Push(node, rank);
       ranks[&node] = rank;
+    } else if (random() % 4 == 0 && !ranks.contains(&other)) {
+      heap.Replace(node, other);
+      ranks[&other] = ranks.extract(&node).mapped();
     } else if (random() % 2 == 0) {
       heap.Remove(node);
       ranks.erase(&node);
