@@ -74,7 +74,7 @@ class RandomFlights {
 };
 
 TEST_CASE("flight table: random steps do what they do to a list") {
-  for (const std::size_t count : {5, 60, 2000}) {
+  for (const std::size_t count : {5U, 60U, 2000U}) {
     RandomFlights flights(count);
     for (int round = 0; round < 6; ++round) {
       for (std::size_t i = 0; i < 2 * count; ++i) flights.Step(round % 2 == 0);

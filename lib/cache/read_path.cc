@@ -126,11 +126,11 @@ Protocol::StoreRead Protocol::ReadStore(std::span<Fetch*> fetches) {
   const Stopwatch watch;
   try {
     fetches.size() == 1 ? GetFromStore(*fetches[0]) : MultiGetFromStore(fetches);
+    read.nanoseconds = watch.nanoseconds();
+    if (split_ != nullptr) TellSplit(fetches, read.nanoseconds, BlockCache::OfThread() - blocks);
   } catch (const std::bad_alloc&) {
     FailForMemory(fetches, read);
   }
-  read.nanoseconds = watch.nanoseconds();
-  if (split_ != nullptr) TellSplit(fetches, read.nanoseconds, BlockCache::OfThread() - blocks);
   return read;
 }
 
