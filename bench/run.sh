@@ -46,7 +46,7 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 results=build/bench-results${equal_memory:+-equal-memory}${quick:+-quick}
 entries=1000000 ten_times=10000000
-flags=(--benchmark_repetitions=5 --benchmark_min_time=0.2)
+flags=(--benchmark_repetitions=9 --benchmark_min_time=0.2)
 if [[ -n $quick ]]; then
   entries=1000 ten_times=10000
   flags=(--benchmark_repetitions=2 --benchmark_min_time=0.0001)

@@ -24,13 +24,13 @@ class Lfu final : public RankedPolicy<Lfu> {
     node.mark[1].store(AdmissionTime(), std::memory_order_relaxed);
   }
 
-  void Touch(PolicyNode& node) override {
-    const std::uint32_t now = HitTime();
+  void Mark(PolicyNode& node, std::uint32_t now) {
     const std::uint32_t count = node.mark[0].load(std::memory_order_relaxed);
     const bool seen_in_this_tick = node.mark[1].load(std::memory_order_relaxed) == now;
     MarkTarget target(node, !seen_in_this_tick | (count < kCountedAlways));
-    target.marks()[0].store(count + (count != kMost), std::memory_order_relaxed);
-    target.marks()[1].store(now, std::memory_order_relaxed);
+    std::atomic<std::uint32_t>* const marks = target.marks();
+    marks[0].store(count + (count != kMost), std::memory_order_relaxed);
+    marks[1].store(now, std::memory_order_relaxed);
   }
 
   std::uint64_t Rank(const PolicyNode& node) const {

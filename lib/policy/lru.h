@@ -20,8 +20,7 @@ class Lru final : public RankedPolicy<Lru> {
     node.mark[0].store(AdmissionTime(), std::memory_order_relaxed);
   }
 
-  void Touch(PolicyNode& node) override {
-    const std::uint32_t now = HitTime();
+  void Mark(PolicyNode& node, std::uint32_t now) {
     const bool changes = node.mark[0].load(std::memory_order_relaxed) != now;
     MarkTarget(node, changes).marks()[0].store(now, std::memory_order_relaxed);
   }

@@ -141,14 +141,14 @@ class LruK final : public RankedPolicy<LruK> {
     }
   }
 
-  void Touch(PolicyNode& node) override {
-    const std::uint32_t now = HitTime();
+  void Mark(PolicyNode& node, std::uint32_t now) {
     if (!rows_) {
       // K - 1 is 0 or 1.
       const std::uint32_t last = node.mark[0].load(std::memory_order_relaxed);
       MarkTarget target(node, node.mark[k_ - 1].load(std::memory_order_relaxed) != now);
-      target.marks()[k_ - 1].store(last, std::memory_order_relaxed);
-      target.marks()[0].store(now, std::memory_order_relaxed);
+      std::atomic<std::uint32_t>* const marks = target.marks();
+      marks[k_ - 1].store(last, std::memory_order_relaxed);
+      marks[0].store(now, std::memory_order_relaxed);
       return;
     }
     std::atomic<std::uint32_t>* times = Times(node);

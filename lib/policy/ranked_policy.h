@@ -48,13 +48,22 @@ class MarkTarget {
   std::atomic<std::uint32_t>* marks_;
 };
 
-// Derived provides, besides Admit and Touch:
+// Derived provides, besides Admit:
+//   void Mark(PolicyNode&, uint32_t now);    // a hit, without a lock
 //   uint64_t Rank(const PolicyNode&) const;  // from the marks, whatever they hold
 //   uint64_t RebaseRank(uint64_t rank) const; void RebaseMarks(PolicyNode&);  // see Rebase
 // and may hide OnEvict(PolicyNode&), OnErase(PolicyNode&) and OnRebase().
 template <class Derived>
 class RankedPolicy : public Policy {
  public:
+  // In exact mode each request has a time of its own.
+  void Touch(PolicyNode& node) final {
+    if (exact_) [[unlikely]] {
+      return TouchInExactMode(node);
+    }
+    self().Mark(node, Now());
+  }
+
   void Insert(PolicyNode& node) override { heap_.Push(node, self().Rank(node)); }
 
   void Erase(PolicyNode& node) override {
@@ -122,11 +131,6 @@ class RankedPolicy : public Policy {
   // The present time, from 1 on; 0 stands for 'never'.
   std::uint32_t Now() const { return now_.load(std::memory_order_relaxed); }
 
-  // The time of a hit: in exact mode each request has one of its own.
-  std::uint32_t HitTime() {
-    if (exact_) Tick();
-    return Now();
-  }
   std::uint32_t AdmissionTime() {
     if (exact_) {
       Tick();
@@ -141,6 +145,12 @@ class RankedPolicy : public Policy {
   explicit RankedPolicy(bool exact) : exact_(exact) {}
 
   Derived& self() { return static_cast<Derived&>(*this); }
+
+  // A function of its own, so that a hit in the tier saves no registers.
+  [[gnu::noinline]] void TouchInExactMode(PolicyNode& node) {
+    Tick();
+    self().Mark(node, Now());
+  }
 
   PolicyNode* FindVictim() {
     PolicyNode* least = nullptr;

@@ -177,7 +177,7 @@ class MemoryTier {
   // Marks the entry for the policy; null when that takes the lock.
   static Entry* Touch(const Shard& shard, Entry* entry);
   // True when something is due: DueAfter() knows what.
-  bool CountHit(const epoch::ThreadSlot& thread, std::uint64_t hash, const Entry& entry,
+  bool CountHit(const epoch::ThreadSlot& thread, std::size_t shard, const Entry& entry,
                 std::uint64_t& hits);
   Due DueAfter(std::uint64_t hits, std::uint64_t hash, Entry& entry) const;
   void Pay(const Due& due);
@@ -240,12 +240,13 @@ bool MemoryTier::Hit(std::uint64_t hash, std::string_view key, Use&& use) {
   bool any_due = false;
   {
     const epoch::Guard guard(thread);
-    Shard& shard = ShardOf(hash);
+    const std::size_t index = ShardIndex(hash);
+    const Shard& shard = shards_[index];
     Entry* entry = Touch(shard, shard.table().Find(hash, key));
     if (entry == nullptr) return false;
     use(*entry);
     std::uint64_t hits = 0;
-    any_due = CountHit(thread, hash, *entry, hits);
+    any_due = CountHit(thread, index, *entry, hits);
     if (any_due) [[unlikely]] {
       due = DueAfter(hits, hash, *entry);
     }
@@ -276,7 +277,8 @@ void MemoryTier::HitMany(std::span<const HashedKey> keys, Use&& use, Miss&& miss
     }
     for (std::size_t i = 0; i < keys.size(); ++i) {
       const auto [hash, key] = keys[i];
-      Shard& shard = ShardOf(hash);
+      const std::size_t index = ShardIndex(hash);
+      const Shard& shard = shards_[index];
       Entry* entry = Touch(shard, shard.table().Confirm(guesses[i], hash, key));
       if (entry == nullptr) {
         miss();
@@ -284,7 +286,7 @@ void MemoryTier::HitMany(std::span<const HashedKey> keys, Use&& use, Miss&& miss
       }
       use(*entry);
       std::uint64_t hits = 0;
-      if (CountHit(thread, hash, *entry, hits)) [[unlikely]] {
+      if (CountHit(thread, index, *entry, hits)) [[unlikely]] {
         due[dues++] = DueAfter(hits, hash, *entry);
       }
     }
@@ -304,9 +306,9 @@ void MemoryTier::HitMany(std::span<const HashedKey> keys, Use&& use, Miss&& miss
   return entry;
 }
 
-inline bool MemoryTier::CountHit(const epoch::ThreadSlot& thread, std::uint64_t hash,
+inline bool MemoryTier::CountHit(const epoch::ThreadSlot& thread, std::size_t shard,
                                  const Entry& entry, std::uint64_t& hits) {
-  hits = hits_.Add(thread, ShardIndex(hash), entry.absent());
+  hits = hits_.Add(thread, shard, entry.absent());
   return (hits & due_mask_) == 0;
 }
 
