@@ -29,6 +29,13 @@ def output(*command):
     return done.stdout.partition("\n")[0].strip()
 
 
+def last_level_cache():
+    """Its size, often that of many processors together, and of other tenants of the machine."""
+    sizes = sorted(pathlib.Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"))
+    kibibytes = int(sizes[-1].read_text(encoding="utf-8").strip().rstrip("K")) if sizes else 0
+    return f"{kibibytes / 1024:g} MiB" if sizes else "unknown"
+
+
 def commit():
     return output("git", "describe", "--always", "--dirty")
 
@@ -39,6 +46,7 @@ def main():
     json.dump({
         "processor": first(r"^model name\s*: (.*)$", "/proc/cpuinfo"),
         "cores": os.cpu_count(),
+        "last-level cache": last_level_cache(),
         "memory": f"{gibibytes:.1f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "compiler": output(compiler, "--version"),

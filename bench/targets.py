@@ -20,16 +20,14 @@ def greatest(values):
 
 def hit_targets(results):
     """(what, measured, bound, whether the bound is the least allowed)"""
-    def against_absl(policy, threads):
-        return results.ratio("hit-100", hit(f"kvcache-{policy}", threads),
-                             hit("absl-flat-hash-map", threads))
-
-    for policy, bound in zip(POLICIES, (1.0, 1.1, 1.1)):
-        yield (f"get: kvcache-{policy} / absl-flat-hash-map, 1 thread", against_absl(policy, 1),
-               bound, False)
-    for policy in POLICIES:
-        yield (f"get: kvcache-{policy} / absl-flat-hash-map, 2 threads", against_absl(policy, 2),
-               1.05, False)
+    # A million entries are 200 MB, which the largest processors' caches hold when they have nothing
+    # else to do; ten million are beyond all of them.
+    for step, entries in (("hit-100", ""), ("hit-100-10m", ", 10 million entries")):
+        for threads, words in ((1, "1 thread"), (2, "2 threads")):
+            for policy, bound in zip(POLICIES, (1.0, 1.1, 1.1) if threads == 1 else 3 * (1.05,)):
+                yield (f"get: kvcache-{policy} / absl-flat-hash-map, {words}{entries}",
+                       results.ratio(step, hit(f"kvcache-{policy}", threads),
+                                     hit("absl-flat-hash-map", threads)), bound, False)
     for threads, bound, words in ((1, 3, "1 thread"), (2, 6, "2 threads")):
         yield (f"get: mutex-list-lru / kvcache-lru, {words}",
                results.ratio("hit-100", hit("mutex-list-lru", threads),

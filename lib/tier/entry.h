@@ -26,10 +26,10 @@ class Entry {
   enum Flag : std::uint8_t {
     kAbsent = 1,      // remembers that the store has no such key; the value is empty
     kOnHeap = 2,      // from malloc, never in the tier
-    kWide = 4,        // aligned to 64 instead of 16
-    kLinked = 8,      // in its shard's table
-    kOddPolicy = 16,  // ordered by a policy of odd generation (see shard.h)
-    kWithdrawn = 32,  // not in the table any more, but still in the policy's order
+    kLinked = 4,      // in its shard's table
+    kOddPolicy = 8,   // ordered by a policy of odd generation (see shard.h)
+    kWide = 48,       // aligned to so many bytes more than 16
+    kWithdrawn = 64,  // not in the table any more, but still in the policy's order
   };
 
   // Bytes from the header to the value's end.
@@ -59,10 +59,7 @@ class Entry {
     return ((Word(mine) ^ Word(theirs)) | (Word(mine + last) ^ Word(theirs + last))) == 0;
   }
   std::string_view value() const { return {value_data(), value_size_}; }
-  std::size_t alignment() const {
-    static_assert(kWide == 4);
-    return 16 + (flags() & kWide) * std::size_t{12};  // 16 or 64
-  }
+  std::size_t alignment() const { return 16 + (flags() & std::size_t{kWide}); }
   std::size_t footprint() const { return Footprint(key_size_, value_size_, alignment()); }
   bool absent() const { return (flags() & kAbsent) != 0; }
   bool on_heap() const { return (flags() & kOnHeap) != 0; }

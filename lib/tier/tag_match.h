@@ -22,15 +22,15 @@ inline unsigned MatchTags(const std::atomic<std::uint64_t>* slots, std::uint16_t
 #if defined(__SSE2__) && !defined(KVCACHE_TSAN)
   // Vector loads are not atomic as a whole; each 8-byte lane is, and more is not needed.
   const auto* pairs = reinterpret_cast<const __m128i*>(slots);
-  const __m128i wanted = _mm_set1_epi32(tag);
-  const auto half = [&](int at) {
+  const auto tags = [&](int at) {  // of four slots, 32 bits each
     const __m128 low = _mm_castsi128_ps(_mm_load_si128(pairs + at));
     const __m128 high = _mm_castsi128_ps(_mm_load_si128(pairs + at + 1));
     const __m128i upper_words = _mm_castps_si128(_mm_shuffle_ps(low, high, 0b11'01'11'01));
-    return _mm_cmpeq_epi32(_mm_srli_epi32(upper_words, kTagShift - 32), wanted);
+    return _mm_srai_epi32(upper_words, kTagShift - 32);
   };
-  const __m128i equal = _mm_packs_epi32(half(0), half(2));  // 16 bits a slot
-  return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+  const __m128i all = _mm_packs_epi32(tags(0), tags(2));  // 16 bits each: none is cut off
+  const __m128i equal = _mm_cmpeq_epi16(all, _mm_set1_epi16(static_cast<std::int16_t>(tag)));
+  return static_cast<std::uint8_t>(_mm_movemask_epi8(_mm_packs_epi16(equal, equal)));
 #else
   unsigned matches = 0;
   for (unsigned i = 0; i < 8; ++i) {

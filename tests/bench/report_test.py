@@ -90,18 +90,22 @@ class Targets(WithResults):
     def test_nothing_measured(self):
         verdicts = self.verdicts()
         self.assertEqual(set(verdicts.values()), {(None, "not measured")})
-        self.assertEqual(len(verdicts), 34)
+        self.assertEqual(len(verdicts), 40)
 
     def test_met_and_missed(self):
         hits = {"kvcache-lru": 10, "absl-flat-hash-map": 9, "mutex-list-lru": 30,
                 "rocksdb-block-lru": 500, "rocksdb-block-hyper": 150}
         verdicts = self.verdicts(
             hit_100=document(*(run(targets.hit(system), time) for system, time in hits.items())),
+            hit_100_10m=document(run(targets.hit("kvcache-lru"), 9),
+                                 run(targets.hit("absl-flat-hash-map"), 18)),
             memory_10m=document(run("memory/kvcache-lru/100/entries:10000000", 1, "s",
                                     overhead_bytes=56.0)),
             miss=document(run("cold-get/rocksdb", 1000), run("cold-get/kvcache-lru/filling", 1601)))
         self.assertEqual(verdicts["get: kvcache-lru / absl-flat-hash-map, 1 thread"],
                          (10 / 9, "**missed**"))
+        name = "get: kvcache-lru / absl-flat-hash-map, 1 thread, 10 million entries"
+        self.assertEqual(verdicts[name], (0.5, "met"))
         self.assertEqual(verdicts["get: mutex-list-lru / kvcache-lru, 1 thread"], (3, "met"))
         # The better of RocksDB's two counts, not the one that flatters kvcache.
         self.assertEqual(verdicts["get: better rocksdb-block / kvcache-lru, assertions on"],
