@@ -179,8 +179,8 @@ def targets_section(results):
     if trial:
         yield "**A trial with other sizes: its figures mean nothing.**\n"
     yield ("1,000,000 entries, values of 100 bytes and zipf, one thread, unless said. A ratio is "
-           "of two\nfigures of one run. A million entries are some 200 MB: whether the last-level "
-           "cache holds them\ndepends on its size and on who shares it.\n")
+           "of two\nfigures of one run. A million entries are some 200 MB of each system, which "
+           "take turns of a twentieth\nof a second: so no last-level cache holds them all.\n")
     yield block("targets", table(
         ["what", "measured", "target", "verdict"],
         [[what, measured_text(measured), f"{'>=' if at_least else '<='} {bound:,}",
