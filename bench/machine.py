@@ -32,8 +32,10 @@ def output(*command):
 def last_level_cache():
     """Its size, often that of many processors together, and of other tenants of the machine."""
     sizes = sorted(pathlib.Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"))
-    kibibytes = int(sizes[-1].read_text(encoding="utf-8").strip().rstrip("K")) if sizes else 0
-    return f"{kibibytes / 1024:g} MiB" if sizes else "unknown"
+    if not sizes:
+        return "unknown"
+    kibibytes = int(sizes[-1].read_text(encoding="utf-8").strip().rstrip("K"))
+    return f"{kibibytes / 1024:g} MiB"
 
 
 def commit():

@@ -179,8 +179,9 @@ def targets_section(results):
     if trial:
         yield "**A trial with other sizes: its figures mean nothing.**\n"
     yield ("1,000,000 entries, values of 100 bytes and zipf, one thread, unless said. A ratio is "
-           "of two\nfigures of one run. A million entries are some 200 MB of each system, which "
-           "take turns of a twentieth\nof a second: so no last-level cache holds them all.\n")
+           "of two\nfigures of one run. A million entries are some 200 MB of each system: a large "
+           "last-level cache\nmay hold one's while its turn lasts, or not "
+           "([which memory answers](README.md#which-memory-answers)).\n")
     yield block("targets", table(
         ["what", "measured", "target", "verdict"],
         [[what, measured_text(measured), f"{'>=' if at_least else '<='} {bound:,}",

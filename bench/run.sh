@@ -47,8 +47,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 results=build/bench-results${equal_memory:+-equal-memory}${quick:+-quick}
 entries=1000000 ten_times=10000000
 flags=(--benchmark_repetitions=5 --benchmark_min_time=0.2)
-# Hits, many times and shortly: so the systems push each other out of a last-level cache that could
-# hold one of them, and what a neighbour of the machine does in between weighs less.
+# Hits, many times and shortly, so that what a neighbour of the machine does meanwhile weighs less,
+# and a last-level cache that could hold one system is less likely to.
 hits=(--benchmark_repetitions=31 --benchmark_min_time=0.05)
 if [[ -n $quick ]]; then
   entries=1000 ten_times=10000
