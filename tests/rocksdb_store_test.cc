@@ -209,6 +209,34 @@ TEST_CASE("a transaction database and the database in it are one") {
   CHECK(ReadStore(**store, "key") == "value");
 }
 
+TEST_CASE("what a transaction has only prepared is not read") {
+  const TempFolder folder;
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  rocksdb::TransactionDBOptions prepared;
+  prepared.write_policy = rocksdb::WRITE_PREPARED;
+  rocksdb::TransactionDB* transactions = nullptr;
+  CheckOk(rocksdb::TransactionDB::Open(options, prepared, folder / "db", &transactions));
+  const std::unique_ptr<rocksdb::TransactionDB> db(transactions);
+  const auto store = WrapRocksDb(db.get());
+  REQUIRE(store.has_value());
+  CHECK(PutStore(**store, "other", "committed").has_value());
+
+  const std::unique_ptr<rocksdb::Transaction> transaction(db->BeginTransaction({}));
+  CheckOk(transaction->SetName("one"));
+  CheckOk(transaction->Put("key", "prepared"));
+  CheckOk(transaction->Prepare());
+  const std::vector<std::string_view> keys = {"key", "other"};
+  std::string received;
+  const auto found =
+      (*store)->MultiGet(keys, [&](std::size_t, std::string_view value) { received += value; });
+  CHECK(found[0] == false);
+  CHECK(found[1] == true);
+  CHECK(received == "committed");
+  CHECK(ReadStore(**store, "key") == "(absent)");
+  CheckOk(transaction->Rollback());
+}
+
 TEST_CASE("Describe tells what the database holds") {
   const TempFolder folder;
   const auto store = MustOpen(folder / "db");

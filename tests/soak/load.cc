@@ -47,6 +47,10 @@ Load::Load(Protocol& protocol, const Shape& shape)
   }
 }
 
+void Load::WriteAll() {
+  for (std::size_t key = 0; key < shape_.keys; ++key) Write(key);
+}
+
 std::string Load::KeyName(std::size_t key) const {
   std::string name = std::to_string(key);
   name.insert(0, 16 - name.size(), '0');

@@ -41,6 +41,9 @@ class Load {
   // `protocol` is borrowed.
   Load(Protocol& protocol, const Shape& shape);
 
+  // Each key once, so that the store is as large from the first round on as it gets.
+  void WriteAll();
+
   // Called on the thread that calls Run over and over, with the number of calls made so far.
   using Meanwhile = std::function<void(std::uint64_t calls)>;
   // Each thread makes so many calls.

@@ -93,6 +93,7 @@ class Soak {
                  ? spent > std::chrono::duration<double, std::ratio<60>>(arguments_.minutes)
                  : observations_.size() >= arguments_.rounds;
     };
+    load_.WriteAll();
     while (!over() && problems_.empty()) RunRound();
     if (problems_.empty()) CheckDrift();
     for (const std::string& problem : problems_) fmt::print(stderr, "soak: {}\n", problem);
