@@ -210,6 +210,25 @@ TEST_CASE("tier: SetCapacity gives memory back by evicting and moving, and keeps
   CHECK(f.Put("x", "y"));
 }
 
+TEST_CASE("tier: a capacity far below what the tables take keeps as many entries as fit") {
+  const auto fill = [](Fixture& f) {
+    for (int i = 0; i < 400000; ++i) f.Put(std::to_string(i), "v");
+    return f.tier.GetStats().total.entries;
+  };
+  Fixture small({.capacity = 2 * kMiB, .shards = 2});
+  const std::uint64_t fit = fill(small);
+  Fixture f({.capacity = 32 * kMiB, .shards = 2});
+  CHECK(fill(f) > 8 * fit);
+  SUBCASE("SetCapacity") { f.tier.SetCapacity(2 * kMiB); }
+  SUBCASE("piece by piece") {
+    f.tier.SetLimit(2 * kMiB);
+    while (f.tier.GiveUp()) {
+    }
+  }
+  CHECK(f.tier.GetStats().memory_bytes <= 2 * kMiB);
+  CHECK(f.tier.GetStats().total.entries > fit * 3 / 4);
+}
+
 TEST_CASE("tier: an insertion amid a change of capacity frees a part of what left, not all of it") {
   Fixture f({.capacity = 8 * kMiB, .shards = 1});
   constexpr int kEntries = 20000;

@@ -1,12 +1,19 @@
 #include "base/epoch.h"
 
+#include <cxxabi.h>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <limits>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
 #include <thread>
+
+// Of the program or library that this is linked into. The name is the C++ ABI's.
+// NOLINTNEXTLINE(readability-identifier-naming)
+extern "C" [[gnu::visibility("hidden")]] void* __dso_handle;
 
 namespace kvcache::epoch {
 namespace internal {
@@ -18,17 +25,29 @@ namespace {
 
 bool Membarrier(int command) { return syscall(__NR_membarrier, command, 0, 0) == 0; }
 
+// A full barrier on every running thread of the process. A kernel that has granted it refuses it
+// only when a filter of system calls was set up since, or the process was taken to another machine:
+// there the registration may have to be made again.
+void BarrierEverywhere() {
+  if (Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
+  if (Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
+      Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
+    return;
+  }
+  std::fputs(
+      "kvcache: membarrier(2) is refused now and was granted at first: set up filters of system "
+      "calls before the process starts, or let them pass it\n",
+      stderr);
+  std::abort();  // readers rely on it: memory would be reused under them
+}
+
 std::atomic<ThreadSlot*> slots{nullptr};
 std::atomic<std::uint32_t> slot_count{0};
 
-// Gives the slot back when its thread ends.
-struct SlotOwner {
-  ThreadSlot* slot = nullptr;
-  ~SlotOwner() {
-    this_thread = nullptr;
-    if (slot != nullptr) slot->taken.store(false, std::memory_order_release);
-  }
-};
+void GiveBack(void* slot) {
+  this_thread = nullptr;
+  static_cast<ThreadSlot*>(slot)->taken.store(false, std::memory_order_release);
+}
 
 ThreadSlot* ReuseSlot() {
   for (ThreadSlot* slot = slots.load(std::memory_order_acquire); slot != nullptr;
@@ -53,11 +72,16 @@ ThreadSlot* AddSlot() {
 std::atomic<bool> asymmetric{Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)};
 
 ThreadSlot& Register() {
-  thread_local SlotOwner owner;
-  this_thread = ReuseSlot();
-  if (this_thread == nullptr) this_thread = AddSlot();
-  owner.slot = this_thread;
-  return *this_thread;
+  ThreadSlot* slot = ReuseSlot();
+  if (slot == nullptr) slot = AddSlot();
+  // Not by a thread_local object: one that was made before it is destroyed after it, and may use a
+  // cache then, for which the thread registers once more.
+  if (abi::__cxa_thread_atexit(GiveBack, slot, static_cast<void*>(&__dso_handle)) != 0) {
+    slot->taken.store(false, std::memory_order_release);
+    throw std::bad_alloc();
+  }
+  this_thread = slot;
+  return *slot;
 }
 
 }  // namespace internal
@@ -79,9 +103,7 @@ std::uint64_t Oldest(std::uint64_t now) {
 
 std::uint64_t AdvanceAndFindOldest() {
   const std::uint64_t now = internal::now.fetch_add(1, std::memory_order_seq_cst) + 1;
-  if (internal::asymmetric.load(std::memory_order_relaxed)) {
-    internal::Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-  }
+  if (internal::asymmetric.load(std::memory_order_relaxed)) internal::BarrierEverywhere();
   return Oldest(now);
 }
 

@@ -59,8 +59,8 @@ inline constexpr auto kStatsFields = [] {
       {"entries", "Entries in the memory tier.", kGauge, kCount, &S::entries},
       {"bytes", "Bytes charged to the entries: payload, header, rounding.", kGauge, kBytes,
        &S::bytes},
-      {"longest_probe", "Slots looked at for the worst-placed entry.", kMaximum, kCount,
-       &S::longest_probe},
+      {"longest_probe", "Buckets of 8 slots looked at for the worst-placed entry.", kMaximum,
+       kCount, &S::longest_probe},
   });
 }();
 static_assert(sizeof(ShardStats) == kStatsFields.size() * sizeof(std::uint64_t),

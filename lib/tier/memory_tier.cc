@@ -341,6 +341,8 @@ std::size_t MemoryTier::EvictBatch(std::size_t charge, Shard& wanted) {
   std::size_t count = 0;
   {
     const std::lock_guard lock(shard->mutex());
+    // First, as it may throw: what a table that has become too large takes is room too.
+    if (shard->table().sparse()) Retire(*shard->RebuildTableIfNeeded());
     const std::size_t batch = std::max<std::size_t>(EvictionBatch(shard->entries()), 1);
     count = shard->Evict(std::span(victims).first(charge > spare ? victims.size() : batch),
                          std::max<std::uint64_t>(charge, spare));
@@ -373,12 +375,16 @@ bool MemoryTier::EmptySparseSlabs(std::size_t most, bool wait) {
   std::vector<void*> slabs;
   slabs.reserve(most);
   std::size_t moved = 0;
-  while (slabs.size() < most) {
-    const SlabAllocator::SparseSlab sparse = slabs_.TakeSparseSlab();
-    if (sparse.slab == nullptr) break;
-    slabs.push_back(sparse.slab);
-    for (void* block : sparse.blocks) Move(*static_cast<Entry*>(block));
-    moved += sparse.blocks.size();
+  try {
+    while (slabs.size() < most) {
+      const SlabAllocator::SparseSlab sparse = slabs_.TakeSparseSlab();
+      if (sparse.slab == nullptr) break;
+      slabs.push_back(sparse.slab);
+      for (void* block : sparse.blocks) Move(*static_cast<Entry*>(block));
+      moved += sparse.blocks.size();
+    }
+  } catch (const std::bad_alloc&) {
+    // What is in `slabs` has to be given back all the same.
   }
   if (moved > 0 && wait) epoch::WaitForReaders();
   if (moved > 0) Collect(wait ? kNoLimit : moved + kCollectAtOnce);

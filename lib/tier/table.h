@@ -81,10 +81,9 @@ class Table {
   }
 
   // Whether another entry wants a larger table, or a much smaller one would do.
-  bool WantsRebuild() const {
-    const std::size_t slots = buckets_.load(std::memory_order_relaxed)->count * 8;
-    return (size_ + 1) * 8 > slots * 7 || (slots > 512 && size_ * 4 < slots);
-  }
+  bool WantsRebuild() const { return (size_ + 1) * 8 > positions() * 7 || sparse(); }
+  // So large for its entries that it should become smaller.
+  bool sparse() const { return positions() > 512 && size_ * 4 < positions(); }
 
   // Into as many buckets as the entries want, with room to grow by a half. `hash_of` gives an
   // entry's hash. Returns the old buckets, for the caller to unmap when no reader can be in them.

@@ -48,7 +48,13 @@ Load::Load(Protocol& protocol, const Shape& shape)
 }
 
 void Load::WriteAll() {
-  for (std::size_t key = 0; key < shape_.keys; ++key) Write(key);
+  std::vector<std::future<void>> threads;
+  for (std::size_t thread = 0; thread < shape_.threads; ++thread) {
+    // By the keys' own threads: malloc keeps the memory of each apart.
+    threads.push_back(std::async(std::launch::async, [this, thread] {
+      for (std::size_t key = thread; key < shape_.keys; key += shape_.threads) Write(key);
+    }));
+  }
 }
 
 std::string Load::KeyName(std::size_t key) const {

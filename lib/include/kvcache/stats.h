@@ -45,7 +45,7 @@ struct ShardStats {
   // Gauges.
   std::uint64_t entries = 0;        // resident entries
   std::uint64_t bytes = 0;          // charged to them: payload, header, allocator's rounding
-  std::uint64_t longest_probe = 0;  // slots looked at for the worst-placed entry since it grew
+  std::uint64_t longest_probe = 0;  // buckets of 8 slots looked at for the worst-placed entry
 
   friend bool operator==(const ShardStats&, const ShardStats&) = default;
 };
