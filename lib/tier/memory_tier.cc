@@ -375,22 +375,25 @@ bool MemoryTier::EmptySparseSlabs(std::size_t most, bool wait) {
   std::vector<void*> slabs;
   slabs.reserve(most);
   std::size_t moved = 0;
-  try {
-    while (slabs.size() < most) {
-      const SlabAllocator::SparseSlab sparse = slabs_.TakeSparseSlab();
-      if (sparse.slab == nullptr) break;
-      slabs.push_back(sparse.slab);
-      for (void* block : sparse.blocks) Move(*static_cast<Entry*>(block));
-      moved += sparse.blocks.size();
-    }
-  } catch (const std::bad_alloc&) {
-    // What is in `slabs` has to be given back all the same.
+  while (slabs.size() < most && EmptySparseSlab(slabs, moved)) {
   }
   if (moved > 0 && wait) epoch::WaitForReaders();
   if (moved > 0) Collect(wait ? kNoLimit : moved + kCollectAtOnce);
   bool any = false;
   for (void* slab : slabs) any = slabs_.ReturnSlab(slab) || any;
   return any;
+}
+
+// Takes one and moves what is in it; false when there is none, or no memory.
+bool MemoryTier::EmptySparseSlab(std::vector<void*>& slabs, std::size_t& moved) try {
+  const SlabAllocator::SparseSlab sparse = slabs_.TakeSparseSlab();
+  if (sparse.slab == nullptr) return false;
+  slabs.push_back(sparse.slab);
+  for (void* block : sparse.blocks) Move(*static_cast<Entry*>(block));
+  moved += sparse.blocks.size();
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
 }
 
 // Moves the entry in this block, if there is a linked one, to another block of its size.

@@ -202,6 +202,7 @@ class MemoryTier {
   Shard& NextShard();
   Shard* ShardToEvictFrom(Shard& shard);
   bool EmptySparseSlabs(std::size_t most, bool wait);
+  bool EmptySparseSlab(std::vector<void*>& slabs, std::size_t& moved);
   void Move(Entry& entry);
 
   static std::size_t BytesOf(const Retired& retired);

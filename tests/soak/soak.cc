@@ -83,8 +83,9 @@ class Soak {
         load_(protocol_,
               {.keys = arguments.keys, .threads = arguments.threads, .seed = arguments.seed}),
         random_(arguments.seed) {
-    for (const PolicyInfo& info : RegisteredPolicies())
+    for (const PolicyInfo& info : RegisteredPolicies()) {
       policies_.push_back(*ParsePolicy(info.name));
+    }
   }
 
   // False, and a line that says why, when something is wrong.
