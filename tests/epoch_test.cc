@@ -19,6 +19,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/proc.h"
+
 namespace kvcache::epoch {
 namespace {
 
@@ -107,17 +109,13 @@ void RefuseMembarrier() {
 
 TEST_CASE("epoch: where membarrier is refused after it was granted, nothing is reused") {
   if (!internal::asymmetric) return;  // membarrier is not in use
-  const pid_t child = fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
+  const int status = testing::StatusOfChild([] {
     std::signal(SIGABRT, SIG_DFL);  // without the test's report
     std::fclose(stderr);
     RefuseMembarrier();
     AdvanceAndFindOldest();
-    _exit(1);
-  }
-  int status = 0;
-  REQUIRE(waitpid(child, &status, 0) == child);
+  });
+  REQUIRE(status != -1);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 2) return;  // no seccomp here
   CHECK(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGABRT);

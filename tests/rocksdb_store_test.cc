@@ -195,13 +195,18 @@ TEST_CASE("a database that the service has open is wrapped, a column family once
   CHECK(WrapRocksDb(nullptr).error().code == ErrorCode::kInvalidArgument);
 }
 
-TEST_CASE("a transaction database and the database in it are one") {
-  const TempFolder folder;
+std::unique_ptr<rocksdb::TransactionDB> OpenTransactions(
+    const std::string& path, const rocksdb::TransactionDBOptions& transaction_options = {}) {
   rocksdb::Options options;
   options.create_if_missing = true;
-  rocksdb::TransactionDB* transactions = nullptr;
-  CheckOk(rocksdb::TransactionDB::Open(options, {}, folder / "db", &transactions));
-  const std::unique_ptr<rocksdb::TransactionDB> db(transactions);
+  rocksdb::TransactionDB* db = nullptr;
+  CheckOk(rocksdb::TransactionDB::Open(options, transaction_options, path, &db));
+  return std::unique_ptr<rocksdb::TransactionDB>(db);
+}
+
+TEST_CASE("a transaction database and the database in it are one") {
+  const TempFolder folder;
+  const auto db = OpenTransactions(folder / "db");
   const auto store = WrapRocksDb(db.get());
   REQUIRE(store.has_value());
   CHECK(WrapRocksDb(db->GetBaseDB()).error().code == ErrorCode::kBusy);
@@ -211,13 +216,9 @@ TEST_CASE("a transaction database and the database in it are one") {
 
 TEST_CASE("what a transaction has only prepared is not read") {
   const TempFolder folder;
-  rocksdb::Options options;
-  options.create_if_missing = true;
   rocksdb::TransactionDBOptions prepared;
   prepared.write_policy = rocksdb::WRITE_PREPARED;
-  rocksdb::TransactionDB* transactions = nullptr;
-  CheckOk(rocksdb::TransactionDB::Open(options, prepared, folder / "db", &transactions));
-  const std::unique_ptr<rocksdb::TransactionDB> db(transactions);
+  const auto db = OpenTransactions(folder / "db", prepared);
   const auto store = WrapRocksDb(db.get());
   REQUIRE(store.has_value());
   CHECK(PutStore(**store, "other", "committed").has_value());

@@ -75,8 +75,8 @@ class RocksDbStore : public Store {
 
   std::vector<Result<bool>> MultiGet(std::span<const std::string_view> keys,
                                      const IndexedReceiver& receive) override {
-    // Wrappers do not all have this form of MultiGet: past them, what a transaction has prepared
-    // would be read before it is committed.
+    // Not all of RocksDB's wrappers override this form of MultiGet as they do Get: it would go past
+    // them, and read what a transaction has only prepared.
     if (db_ != db_->GetRootDB()) return Store::MultiGet(keys, receive);
     std::vector<rocksdb::Slice> slices(keys.size());
     std::ranges::transform(keys, slices.begin(), ToSlice);

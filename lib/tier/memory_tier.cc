@@ -389,8 +389,8 @@ bool MemoryTier::EmptySparseSlab(std::vector<void*>& slabs, std::size_t& moved) 
   const SlabAllocator::SparseSlab sparse = slabs_.TakeSparseSlab();
   if (sparse.slab == nullptr) return false;
   slabs.push_back(sparse.slab);
-  for (void* block : sparse.blocks) Move(*static_cast<Entry*>(block));
   moved += sparse.blocks.size();
+  for (void* block : sparse.blocks) Move(*static_cast<Entry*>(block));
   return true;
 } catch (const std::bad_alloc&) {
   return false;

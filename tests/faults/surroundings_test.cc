@@ -21,6 +21,7 @@
 #include "kvcache/cache.h"
 #include "kvcache/memory_store.h"
 #include "kvcache/policy.h"
+#include "support/proc.h"
 #include "support/sample_policies.h"
 #include "support/scene.h"
 #include "support/temp_folder.h"
@@ -144,13 +145,7 @@ std::unique_ptr<Cache> OpenAt(const std::string& path) {
 // Whether a child process that does this, forked while threads are at work, ends well.
 template <class F>
 bool ChildEndsWell(F&& child) {
-  const pid_t id = fork();
-  if (id == 0) {
-    child();
-    _exit(1);
-  }
-  int status = 0;
-  waitpid(id, &status, 0);
+  const int status = testing::StatusOfChild(child);
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <future>
+#include <thread>
 #include <utility>
 
 #include "support/text.h"
@@ -48,12 +49,12 @@ Load::Load(Protocol& protocol, const Shape& shape)
 }
 
 void Load::WriteAll() {
-  std::vector<std::future<void>> threads;
+  std::vector<std::jthread> threads;
   for (std::size_t thread = 0; thread < shape_.threads; ++thread) {
     // By the keys' own threads: malloc keeps the memory of each apart.
-    threads.push_back(std::async(std::launch::async, [this, thread] {
+    threads.emplace_back([this, thread] {
       for (std::size_t key = thread; key < shape_.keys; key += shape_.threads) Write(key);
-    }));
+    });
   }
 }
 

@@ -4,13 +4,11 @@
 // over; and over the rounds, that resident memory and latency do not drift.
 #include <fmt/format.h>
 #include <malloc.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -21,6 +19,7 @@
 #include "kvcache/rocksdb.h"
 #include "kvcache/size.h"
 #include "load.h"
+#include "support/proc.h"
 #include "support/temp_folder.h"
 #include "support/text.h"
 #include "tier/policy_registry.h"
@@ -49,13 +48,7 @@ struct Observation {
 
 // Less what malloc keeps of what was freed: the store in memory leaves it in pieces, more and more
 // of them for as long as values of other lengths come.
-std::uint64_t ResidentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  statm >> size >> resident;
-  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) - mallinfo2().fordblks;
-}
+std::uint64_t ResidentInUse() { return testing::ResidentBytes() - mallinfo2().fordblks; }
 
 // What is in the shard, entry by entry.
 struct Content {
@@ -138,7 +131,7 @@ class Soak {
     Count(settled);
     Expect(load_.failure().empty(), load_.failure());
     CheckCounters();
-    observations_.push_back({.resident = ResidentBytes(),
+    observations_.push_back({.resident = ResidentInUse(),
                              .p50 = settled.get_latency.Percentile(0.5),
                              .p99 = settled.get_latency.Percentile(0.99)});
     const Observation& seen = observations_.back();

@@ -1,6 +1,7 @@
-// What the kernel says of this process and this machine.
+// What the kernel says of this process, its children and this machine.
 #pragma once
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace kvcache::testing {
 
@@ -28,6 +30,19 @@ inline std::uint64_t MachineBytes(std::string_view which) {
     file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
   }
   return 0;
+}
+
+// What waitpid says of a child process that does this, and then exits with 1 unless it has exited
+// before; -1 if there can be none.
+template <class F>
+int StatusOfChild(F&& child) {
+  const pid_t id = fork();
+  if (id == 0) {
+    std::forward<F>(child)();
+    _exit(1);
+  }
+  int status = 0;
+  return waitpid(id, &status, 0) == id && id > 0 ? status : -1;
 }
 
 }  // namespace kvcache::testing

@@ -49,6 +49,7 @@ Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksD
 // Wraps a database that the service has open; `db` and `column_family` (null: the default one)
 // are borrowed and must outlive the store. The same column family can be wrapped once at a time:
 // kBusy. Whoever writes it past the cache must call Cache::Invalidate, or write under WriteWith.
+// Of a wrapper such as TransactionDB, MultiGet reads key by key.
 Result<std::unique_ptr<Store>> WrapRocksDb(rocksdb::DB* db,
                                            rocksdb::ColumnFamilyHandle* column_family = nullptr);
 

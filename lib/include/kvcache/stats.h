@@ -43,9 +43,10 @@ struct ShardStats {
   std::uint64_t audits = 0;            // hits compared with the store (Options::audit_one_in)
   std::uint64_t disagreements = 0;     // of those, what the store did not have so
   // Gauges.
-  std::uint64_t entries = 0;        // resident entries
-  std::uint64_t bytes = 0;          // charged to them: payload, header, allocator's rounding
-  std::uint64_t longest_probe = 0;  // buckets of 8 slots looked at for the worst-placed entry
+  std::uint64_t entries = 0;  // resident entries
+  std::uint64_t bytes = 0;    // charged to them: payload, header, allocator's rounding
+  // Buckets of 8 slots looked at for the worst-placed entry since the table was rebuilt.
+  std::uint64_t longest_probe = 0;
 
   friend bool operator==(const ShardStats&, const ShardStats&) = default;
 };
