@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -119,13 +120,24 @@ TEST_CASE("a store that fails makes an audit void, and the hit knows nothing of 
 }
 
 TEST_CASE("what the callback throws is not the lookup's") {
+  bool out_of_memory = false;
   Options options = Audited();
-  options.on_disagreement = [](std::string_view) { throw std::runtime_error("not yours"); };
-  Scene scene(options);
-  scene.Warm("k", "old");
-  scene.PutBehind("k", "new");
-  CHECK(scene.Look("k") == "old, hit");
-  CHECK(scene.Look("k") == "new, read");
+  options.on_disagreement = [&](std::string_view) {
+    if (out_of_memory) throw std::bad_alloc();
+    throw std::runtime_error("not yours");
+  };
+  for (const bool memory_is_out : {false, true}) {
+    out_of_memory = memory_is_out;
+    Scene scene(options);
+    for (const std::string_view key : {"j", "k", "l"}) {
+      scene.Warm(key, "old");
+      scene.PutBehind(key, "new");
+    }
+    CHECK(scene.Look("j") == "old, hit");
+    CHECK(LookAtAll(scene.cache(), {"k", "l"}) == "old, hit; old, hit");
+    CHECK(LookAtAll(scene.cache(), {"j", "k", "l"}) == "new, read; new, read; new, read");
+    CHECK(scene.cache().GetStats().pinned_bytes == 0);
+  }
 }
 
 TEST_CASE("the callback may call the cache") {

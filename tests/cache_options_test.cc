@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -206,6 +207,25 @@ TEST_CASE("a policy of the user's own: registered once, used by name, decides wh
     PolicyInfo info = RegisteredPolicies().back();
     info.name = name;
     CheckRefused(RegisterPolicy(info), name);
+  }
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  using Parameters = std::vector<PolicyParameter>;
+  for (const Parameters& parameters : {
+           Parameters{{.name = "k", .value = 3, .least = 0, .most = 2, .help = "above"}},
+           Parameters{{.name = "k", .value = -1, .least = 0, .most = 2, .help = "below"}},
+           Parameters{{.name = "k", .value = kNone, .least = 0, .most = 2, .help = "no number"}},
+           Parameters{
+               {.name = "k", .value = 0.5, .least = 0, .most = 2, .integer = true, .help = "half"}},
+           Parameters{{.name = "k=", .value = 1, .least = 0, .most = 2, .help = "no name"}},
+           Parameters{{.name = "k", .value = 1, .least = 0, .most = 2, .help = "one"},
+                      {.name = "k", .value = 1, .least = 0, .most = 2, .help = "the other"}},
+       }) {
+    CAPTURE(parameters.back().help);
+    PolicyInfo info = RegisteredPolicies().back();
+    info.name = "with-parameters";
+    info.parameters = parameters;
+    CheckRefused(RegisterPolicy(info), "with-parameters");
+    CHECK(RegisteredPolicies().back().name != "with-parameters");
   }
   for (const bool locked : {false, true}) {
     Options options;

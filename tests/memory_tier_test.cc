@@ -3,9 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <latch>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
@@ -13,6 +16,8 @@
 
 #include "harness.h"
 #include "kvcache/value.h"
+#include "policy/tier_rules.h"
+#include "support/sample_policies.h"
 
 namespace kvcache {
 namespace {
@@ -271,6 +276,57 @@ TEST_CASE("tier: a capacity in entries is kept exactly") {
   f.tier.SetCapacityEntries(2);  // fewer than shards: some hold none
   for (int i = 0; i < 100; ++i) f.Put(std::to_string(i), "value");
   CHECK(f.tier.GetStats().total.entries == 2);
+}
+
+// A policy whose shards write down what they are told of the capacity.
+PolicySpec Telling(std::vector<std::uint64_t>& told) {
+  class Policy final : public testing::FifoPolicy {
+   public:
+    explicit Policy(std::vector<std::uint64_t>& told) : told_(told) {}
+    void SetCapacity(std::uint64_t weight) override { told_.push_back(weight); }
+
+   private:
+    std::vector<std::uint64_t>& told_;
+  };
+  PolicyInfo info;
+  info.name = "telling";
+  info.make = [&told](const PolicyContext&, const std::vector<double>&) {
+    return std::make_unique<Policy>(told);
+  };
+  return {.info = info, .values = {}};
+}
+
+TEST_CASE("tier: policies are told their shard's part, in entries or in bytes, and what fits") {
+  std::vector<std::uint64_t> told;
+  Fixture entries({.capacity_entries = 1000, .shards = 2});
+  entries.tier.SetPolicy(Telling(told));
+  CHECK(told == std::vector<std::uint64_t>{500, 500});
+  told.clear();
+  entries.tier.SetCapacityEntries(301);
+  CHECK(told == std::vector<std::uint64_t>{151, 150});
+  for (int i = 0; i < 1000; ++i) entries.Put(std::to_string(i), "value");
+  CHECK(told.size() == 2);
+
+  told.clear();
+  Fixture bytes({.capacity = 8 * kMiB, .shards = 2});
+  bytes.tier.SetPolicy(Telling(told));
+  CHECK(told == std::vector<std::uint64_t>{4 * kMiB, 4 * kMiB});
+  bytes.tier.SetCapacity(2 * kMiB);
+  CHECK(told.size() == 4);
+  CHECK(told.back() == kMiB);
+  for (int i = 0; i < 3000; ++i) bytes.Put(std::to_string(i), std::string(2000, 'v'));
+  REQUIRE(bytes.tier.GetStats().total.evictions > 0);
+  CHECK(told.size() > 4);
+  CHECK(std::ranges::all_of(told.begin() + 4, told.end(),
+                            [](std::uint64_t weight) { return weight > 0 && weight < 2 * kMiB; }));
+}
+
+TEST_CASE(
+    "tier: a shard makes room for itself, unless another is larger by more than a sixteenth") {
+  CHECK_FALSE(TakesFrom(16, 16));
+  CHECK_FALSE(TakesFrom(16, 17));
+  CHECK(TakesFrom(16, 18));
+  CHECK(TakesFrom(0, 1));
 }
 
 TEST_CASE("tier: Sweep drops what is in scope and nothing else") {

@@ -22,8 +22,10 @@
 #include "policy/history.h"
 #include "policy/lazy_heap.h"
 #include "policy/lfu.h"
+#include "policy/lirs.h"
 #include "policy/lru.h"
 #include "policy/lru_k.h"
+#include "support/policy_driver.h"
 
 namespace kvcache {
 namespace {
@@ -452,6 +454,31 @@ TEST_CASE("clock: when 32 bits of time are used up the order is kept") {
   CheckClockWrap<LruK>(std::size_t{1}, 1.0);
   CheckClockWrap<LruK>(std::size_t{2}, 1.0);
   CheckClockWrap<LruK>(std::size_t{4}, 2.0);
+}
+
+TEST_CASE("lfu: hits of one tick count up to sixteen, as a hot line is to be written seldom") {
+  for (const bool exact : {false, true}) {
+    CAPTURE(exact);
+    PolicyContext context;
+    context.exact = exact;
+    Lfu lfu(context);
+    PolicyNode node;
+    lfu.Admit(node, 1, 1);
+    lfu.Insert(node);
+    for (int hit = 0; hit < 100; ++hit) lfu.Touch(node);
+    CHECK(node.mark[0].load() == (exact ? 101 : 16));
+  }
+}
+
+TEST_CASE("lirs: told of more than fits it finds out, and a scan takes none of what it keeps") {
+  testing::PolicyDriver driver(
+      [](const PolicyContext& context) { return std::make_unique<Lirs>(context, 0.01, 2.0); }, 5000,
+      100, false);
+  driver.policy().SetCapacity(1000);
+  for (std::uint32_t key = 0; key < 5000; ++key) driver.Request(key);
+  int kept = 0;
+  for (std::uint32_t key = 0; key < 100; ++key) kept += driver.Resident(key) ? 1 : 0;
+  CHECK(kept >= 90);
 }
 
 }  // namespace

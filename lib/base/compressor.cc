@@ -82,8 +82,8 @@ class ZstdCompressor : public Compressor {
     }
   }
 
+  std::vector<char> buffer_ = std::vector<char>(kChunk);  // first, as it may throw
   ZSTD_CCtx* const context_ = ZSTD_createCCtx();
-  std::vector<char> buffer_ = std::vector<char>(kChunk);
 };
 
 }  // namespace

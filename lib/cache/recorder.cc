@@ -7,11 +7,11 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstddef>
+#include <exception>
 #include <mutex>
 #include <new>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -87,19 +87,22 @@ Result<void> Recorder::Start(const RecordOptions& options) {
         fmt::format("already recording into {}: stop that first", Printable(GetStats().path)));
   }
   if (state.writer.joinable()) state.writer.join();  // of one that has failed
+  // What takes memory comes first: a file that stays behind is one that the next call refuses.
+  std::string lines;
+  lines.reserve(kMostBuffered);
+  RecordingStats stats = {.active = true,
+                          .path = options.path,
+                          .sample = options.sample,
+                          .requests = 0,
+                          .bytes = 0,
+                          .error = {}};
   auto file = TraceFile::Create(options.path, options.replace);
   if (!file) return std::unexpected(std::move(file.error()));
   {
     const std::lock_guard lock(state.mutex);
-    state.lines.clear();
-    state.lines.reserve(kMostBuffered);
+    state.lines = std::move(lines);
     state.requests = 0;
-    state.stats = {.active = true,
-                   .path = options.path,
-                   .sample = options.sample,
-                   .requests = 0,
-                   .bytes = 0,
-                   .error = {}};
+    state.stats = std::move(stats);
     state.wait = options.wait;
     state.ending = false;
     state.error.reset();
@@ -107,10 +110,13 @@ Result<void> Recorder::Start(const RecordOptions& options) {
   }
   try {
     state.writer = StartWithoutSignals([this] { WriteFile(); });
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {  // std::system_error, std::bad_alloc
     const std::lock_guard lock(state.mutex);
-    EndWith({ErrorCode::kInternal, fmt::format("cannot start a thread: {}", error.what())});
-    return std::unexpected(*std::exchange(state.error, std::nullopt));
+    state.stats.active = false;
+    state.lines = {};
+    state.file->Abandon();
+    state.file.reset();
+    return Fail(ErrorCode::kInternal, fmt::format("cannot start a thread: {}", error.what()));
   }
   const std::lock_guard lock(state.mutex);
   if (!state.ending) bound_.store(BoundOf(options.sample), std::memory_order_relaxed);

@@ -29,24 +29,32 @@ bool IsRegularFile(const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<TraceFile>> TraceFile::Create(const std::string& path, bool replace) {
+  std::unique_ptr<TraceFile> file(new TraceFile(path));
+  if (auto opened = file->Open(replace); !opened) return std::unexpected(std::move(opened.error()));
+  return file;
+}
+
+Result<void> TraceFile::Open(bool replace) {
   constexpr int kFlags = O_WRONLY | O_CLOEXEC;
-  int descriptor = open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0666);
-  if (descriptor < 0 && errno == EEXIST) {
-    if (!replace && IsRegularFile(path)) {
+  descriptor_ = open(path_.c_str(), kFlags | O_CREAT | O_EXCL, 0666);
+  made_ = descriptor_ >= 0;
+  if (!made_ && errno == EEXIST) {
+    if (!replace && IsRegularFile(path_)) {
       return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("{} exists; choose another name, or say that it may be replaced",
-                              Printable(path)));
+                              Printable(path_)));
     }
     // A link to a device or a pipe is followed, as /dev/stdout is one.
-    const int links = IsRegularFile(path) ? O_NOFOLLOW : 0;
-    descriptor = open(path.c_str(), kFlags | O_TRUNC | links);
-    if (descriptor < 0 && errno == ELOOP) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{} is a symbolic link; name the file that it points to", path));
+    const int links = IsRegularFile(path_) ? O_NOFOLLOW : 0;
+    descriptor_ = open(path_.c_str(), kFlags | O_TRUNC | links);
+    if (descriptor_ < 0 && errno == ELOOP) {
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("{} is a symbolic link; name the file that it points to", Printable(path_)));
     }
   }
-  if (descriptor < 0) return CannotWrite(path);
-  return std::unique_ptr<TraceFile>(new TraceFile(path, descriptor));
+  if (descriptor_ < 0) return CannotWrite(path_);
+  return {};
 }
 
 TraceFile::~TraceFile() {
@@ -71,6 +79,10 @@ Result<void> TraceFile::Finish() {
   if (fsync(descriptor_) != 0 && errno != EINVAL && errno != ENOTSUP) return CannotWrite(path_);
   if (close(std::exchange(descriptor_, -1)) != 0) return CannotWrite(path_);
   return {};
+}
+
+void TraceFile::Abandon() {
+  if (made_) unlink(path_.c_str());
 }
 
 Result<void> TraceFile::WritePacked() {

@@ -17,7 +17,7 @@ namespace kvcache {
 class TraceFile {
  public:
   // Compressed as `path` ends. Refuses to replace a file unless `replace`; a device or a pipe is
-  // written to.
+  // written to. Out of memory: throws before there is a file.
   static Result<std::unique_ptr<TraceFile>> Create(const std::string& path, bool replace);
 
   ~TraceFile();
@@ -28,17 +28,21 @@ class TraceFile {
   Result<void> Write(std::string_view text);
   // The last call: on the disk when this returns.
   Result<void> Finish();
+  // In place of the calls above: a file that Create made is not left behind.
+  void Abandon();
 
   std::uint64_t bytes() const { return bytes_; }  // written, as compressed
 
  private:
-  TraceFile(std::string path, int descriptor)
-      : path_(std::move(path)), descriptor_(descriptor), compressor_(Compressor::ForName(path_)) {}
+  explicit TraceFile(std::string path)
+      : path_(std::move(path)), compressor_(Compressor::ForName(path_)) {}
 
+  Result<void> Open(bool replace);
   Result<void> WritePacked();
 
   const std::string path_;
-  int descriptor_;
+  int descriptor_ = -1;
+  bool made_ = false;  // nothing was there before
   const std::unique_ptr<Compressor> compressor_;
   std::string packed_;
   std::uint64_t bytes_ = 0;

@@ -22,8 +22,13 @@ class MemoryStore : public Store {
   }
 
   Result<void> Write(const Batch& batch, const WriteOptions& /*options*/) override {
+    // All memory first, as a batch is written whole or not at all.
+    std::vector<Map::node_type> nodes(batch.size());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (batch[i].kind == Operation::Kind::kPut) nodes[i] = NewNode(batch[i]);
+    }
     const std::unique_lock lock(mutex_);
-    for (std::size_t i = 0; i < batch.size(); ++i) Apply(batch[i]);
+    for (std::size_t i = 0; i < batch.size(); ++i) Apply(batch[i], std::move(nodes[i]));
     return {};
   }
 
@@ -49,11 +54,19 @@ class MemoryStore : public Store {
     return found == map_.end() ? nullptr : found->second;
   }
 
-  void Apply(const Operation& operation) {
+  static Map::node_type NewNode(const Operation& put) {
+    Map map;
+    map.emplace(put.key, std::make_shared<const std::string>(put.value));
+    return map.extract(map.begin());
+  }
+
+  // `node`: of a put.
+  void Apply(const Operation& operation, Map::node_type node) {
     switch (operation.kind) {
       case Operation::Kind::kPut:
-        map_.insert_or_assign(std::string(operation.key),
-                              std::make_shared<const std::string>(operation.value));
+        if (auto put = map_.insert(std::move(node)); !put.inserted) {
+          put.position->second = std::move(put.node.mapped());
+        }
         break;
       case Operation::Kind::kDelete:
         if (const auto found = map_.find(operation.key); found != map_.end()) map_.erase(found);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "base/printable.h"
@@ -255,6 +256,30 @@ std::string Range(const PolicyParameter& parameter) {
                      parameter.most);
 }
 
+bool IsWithin(const PolicyParameter& parameter, double value) {
+  return std::isfinite(value) && value >= parameter.least && value <= parameter.most &&
+         (!parameter.integer || value == std::floor(value));
+}
+
+// That what ToString writes of the defaults, ParsePolicy reads.
+Result<void> CheckParameters(const PolicyInfo& info) {
+  std::set<std::string_view> names;
+  for (const PolicyParameter& parameter : info.parameters) {
+    if (!IsName(parameter.name) || !names.insert(parameter.name).second) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("policy {}: parameter name {} is not of a-z, 0-9 and '-', or there "
+                              "twice",
+                              info.name, Quoted(parameter.name)));
+    }
+    if (!IsWithin(parameter, parameter.value)) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("policy {}: the default, {:g}, is out of bounds: {}", info.name,
+                              parameter.value, Range(parameter)));
+    }
+  }
+  return {};
+}
+
 // One "name=value" into its place in the spec; `given` says which have had one.
 Result<void> ParseParameter(std::string_view text, PolicySpec& spec, std::vector<bool>& given) {
   const std::size_t equals = text.find('=');
@@ -271,9 +296,7 @@ Result<void> ParseParameter(std::string_view text, PolicySpec& spec, std::vector
         equals == std::string_view::npos ? std::string_view{} : text.substr(equals + 1);
     double value = 0;
     const auto [end, error] = std::from_chars(number.begin(), number.end(), value);
-    const bool parsed = error == std::errc{} && end == number.end() && std::isfinite(value);
-    if (!parsed || value < parameter.least || value > parameter.most ||
-        (parameter.integer && value != std::floor(value))) {
+    if (error != std::errc{} || end != number.end() || !IsWithin(parameter, value)) {
       return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("policy {}: {} is out of bounds: {}", spec.info.name, Quoted(text),
                               Range(parameter)));
@@ -301,6 +324,7 @@ Result<void> RegisterPolicy(PolicyInfo info) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("policy {} has no function to make it", info.name));
   }
+  if (auto parameters = CheckParameters(info); !parameters) return parameters;
   Registry& registry = TheRegistry();
   const std::lock_guard lock(registry.mutex);
   for (const PolicyInfo& row : registry.rows) {

@@ -4,8 +4,11 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <iterator>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +20,7 @@
 #include "kvcache/policy.h"
 #include "support/sanitizers.h"
 #include "support/scene.h"
+#include "support/temp_folder.h"
 #include "support/text.h"
 #include "support/watchdog.h"
 
@@ -226,6 +230,71 @@ TEST_CASE("memory runs out at every request of every policy") {
     PlayEachRequest(write, WithRoom(kLittle, policy));
     const Call change{"SetPolicy", [&](Cache& cache) { return Text(cache.SetPolicy(policy)); }};
     PlayEachRequest(change, WithRoom(kPlenty, "lru"));
+  }
+}
+
+// Whether `call` came to an end without std::bad_alloc.
+template <class F>
+bool Ends(std::int64_t granted, F&& call) {
+  try {
+    const MemoryLimit limit(granted);
+    call();
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+TEST_CASE("memory runs out at every request of a recording's start, which can begin again then") {
+  for (const std::string ending : {"", ".gz", ".zst"}) {
+    CAPTURE(ending);
+    const TempFolder folder;
+    const std::string path = folder / ("a trace whose name takes memory" + ending);
+    Stage stage(WithRoom(kPlenty, "lru"));
+    const auto descriptors = [] {
+      const std::filesystem::directory_iterator all("/proc/self/fd");
+      return std::distance(begin(all), end(all));
+    };
+    const auto before = descriptors();
+    bool started = false;
+    for (std::int64_t granted = 0; !started; ++granted) {
+      CAPTURE(granted);
+      REQUIRE(granted < 200);
+      const RecordOptions options = {.path = path, .sample = 1};
+      Ends(granted, [&] { started = stage.cache().StartRecording(options).has_value(); });
+      if (!started) {
+        CHECK_FALSE(stage.cache().GetStats().recording.active);
+        CHECK_FALSE(std::filesystem::exists(path));
+        CHECK(descriptors() == before);
+        REQUIRE(Text(stage.cache().StartRecording(options)) == "ok");
+      }
+      CHECK(stage.cache().StopRecording());
+      CHECK(std::filesystem::remove(path));
+    }
+  }
+}
+
+TEST_CASE(
+    "memory runs out at every request of the memory store's Write, which writes all or none") {
+  Batch batch;
+  batch.Delete(Key(0));
+  for (std::size_t i = 1; i < 6; ++i) batch.Put(Key(i), Content(i + 1));
+  batch.DeleteRange(Key(6), Key(7));
+  const auto contents = [](Store& store) {
+    std::string all;
+    for (std::size_t i = 0; i < 8; ++i) all += ReadStore(store, Key(i)) + ";";
+    return all;
+  };
+  bool written = false;
+  for (std::int64_t granted = 0; !written; ++granted) {
+    CAPTURE(granted);
+    REQUIRE(granted < 200);
+    const auto store = MakeMemoryStore();
+    for (std::size_t i = 0; i < 8; ++i) CHECK(Text(PutStore(*store, Key(i), Content(i))) == "ok");
+    const std::string before = contents(*store);
+    written = Ends(granted, [&] { [[maybe_unused]] const auto ok = store->Write(batch, {}); });
+    CHECK((contents(*store) == before) == !written);
+    if (written) CHECK(ReadStore(*store, Key(5)) == Content(6));
   }
 }
 

@@ -70,7 +70,8 @@ struct Options {
   // an error is ignored; a writer of the key meanwhile makes it void. Stats counts audits and
   // disagreements; a key that disagrees is dropped from the tier.
   std::uint64_t audit_one_in = 0;
-  // Called, on the thread whose hit it was and with no lock held, for each disagreement.
+  // Called, on the thread whose hit it was and with no lock held, for each disagreement. What it
+  // throws goes no further.
   std::function<void(std::string_view key)> on_disagreement = nullptr;
 
   // The first thing wrong with these options, or nothing. Cache::Open calls it.

@@ -123,7 +123,8 @@ struct PolicyInfo {
 };
 
 // Adds a policy of the caller's own, usable by name everywhere from then on.
-// Errors: kInvalidArgument when the name is taken or not of [a-z0-9-]. Thread-safe.
+// Errors: kInvalidArgument when its name is taken, when a name is not of [a-z0-9-] or two
+// parameters have one, and when a parameter's default is not within its bounds. Thread-safe.
 Result<void> RegisterPolicy(PolicyInfo info);
 
 // All policies, built-in ones first. Thread-safe.
