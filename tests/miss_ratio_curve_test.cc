@@ -51,7 +51,7 @@ SimulatedCounts Counts(std::uint64_t misses, std::uint64_t missed_bytes) {
 }
 
 TEST_CASE("a curve is corrected by what it is off at anchors, and in between in proportion") {
-  const MissRatioCurve sampled{{1, 0.8, 0.6, 0.4, 0.2}, {0.9, 0.7, 0.5, 0.3, 0.1}, 0};
+  const MissRatioCurve sampled{{1, 0.8, 0.6, 0.4, 0.2}, {0.9, 0.7, 0.5, 0.3, 0.1}};
   const std::vector<CurveAnchor> anchors = {{0, Counts(9, 90)}, {2, Counts(7, 90)}};
 
   MissRatioCurve curve = sampled;
@@ -67,7 +67,7 @@ TEST_CASE("a curve is corrected by what it is off at anchors, and in between in 
 }
 
 TEST_CASE("corrections below the first anchor and beyond the last, and their limits") {
-  const MissRatioCurve sampled{{1, 0.8, 0.6, 0.4, 0.1}, {1, 0.8, 0.6, 0.4, 0.1}, 0};
+  const MissRatioCurve sampled{{1, 0.8, 0.6, 0.4, 0.1}, {1, 0.8, 0.6, 0.4, 0.1}};
   MissRatioCurve curve = sampled;
   CHECK(CorrectCurve(curve, std::vector<CurveAnchor>{{2, Counts(9, 30)}}, false) == 0);
   CheckEqual(curve.miss_ratios, {1, 1, 0.9, 0.7, 0.4});
@@ -79,8 +79,8 @@ TEST_CASE("corrections below the first anchor and beyond the last, and their lim
 }
 
 TEST_CASE("how far two curves are apart") {
-  const MissRatioCurve a{{1, 0.5, 0.2}, {}, 0};
-  const MissRatioCurve b{{0.7, 0.5, 0.5}, {}, 0};
+  const MissRatioCurve a{{1, 0.5, 0.2}, {}};
+  const MissRatioCurve b{{0.7, 0.5, 0.5}, {}};
   CHECK(MeanAbsoluteDifference(a, b) == doctest::Approx(0.2));
   CHECK(MeanAbsoluteDifference(a, a) == 0);
   CHECK(MeanAbsoluteDifference({}, {}) == 0);
@@ -101,7 +101,7 @@ struct CurveScene {
     auto sampled = SampleTrace(path, {}, SizeUnit::kObjects, samples, IgnoreProgress);
     REQUIRE_MESSAGE(sampled, Text(sampled.error()));
     sample = std::move(*sampled);
-    sizes = LogarithmicSizes(5, sample.all_keys, 8);
+    sizes = LogarithmicSizes(60, sample.all_keys, 8);  // none too small for a sample of 400
   }
   std::vector<MissRatioCurve> Exact(unsigned threads = 2) const {
     auto exact = ExactCurves(path, {.threads = threads}, policies, sizes);
@@ -127,8 +127,6 @@ TEST_CASE("if all keys are in the sample its curves are the exact ones") {
     CheckEqual(estimated.curves[i].byte_miss_ratios, exact[i].miss_ratios);
     CheckEqual(other_threads[i].miss_ratios, exact[i].miss_ratios);
     CHECK(estimated.likely_errors[i] == 0);
-    CHECK(estimated.curves[i].policy_bytes > 4);
-    CHECK(estimated.curves[i].policy_bytes < 200);
   }
 }
 
@@ -173,10 +171,86 @@ TEST_CASE("estimated curves are exact at the anchors, and those of lru and opt a
 
 TEST_CASE("one anchor says nothing of its own error") {
   CurveScene scene(400);
-  scene.sizes = LogarithmicSizes(5, scene.sample.all_keys / 3, 8);  // so that nothing converges
+  scene.sizes = LogarithmicSizes(60, scene.sample.all_keys / 3, 8);  // so that nothing converges
   const auto chance =
       SamplingErrors(scene.sample, SizeUnit::kObjects, scene.policies, scene.sizes, 2);
   CHECK(scene.Estimated(1).likely_errors == chance);
+}
+
+TEST_CASE("sizes too small for a sample: fewer than eight of the larger objects in small") {
+  SampledTrace sample;
+  sample.rate = 0.1;
+  for (std::uint64_t i = 0; i < 1000; ++i) sample.requests.push_back({i, 10});
+  const Sizes sizes = {1, 79, 80, 800, 8000, 80'000};
+  CHECK(SizesTooSmall(sample, SizeUnit::kObjects, sizes) == 2);
+  CHECK(SizesTooSmall(sample, SizeUnit::kBytes, sizes) == 3);
+  sample.requests.push_back({1000, 90});  // less than a hundredth of all bytes
+  CHECK(SizesTooSmall(sample, SizeUnit::kBytes, sizes) == 3);
+  sample.requests.push_back({1000, 100});
+  CHECK(SizesTooSmall(sample, SizeUnit::kBytes, sizes) == 4);
+  sample.requests.push_back({1000, 1'000'000});
+  CHECK(SizesTooSmall(sample, SizeUnit::kBytes, sizes) == sizes.size());
+  sample.rate = 1;
+  CHECK(SizesTooSmall(sample, SizeUnit::kBytes, sizes) == 0);
+}
+
+TEST_CASE(
+    "where a few objects are large, curves in bytes are exact at sizes too small for a sample") {
+  const TempFolder folder;
+  std::string lines;
+  for (const std::uint32_t key : RandomTrace(Seed(), 30'000, 2500)) {
+    lines += std::to_string(key) + (key % 20 == 0 ? ",200000\n" : ",500\n");
+  }
+  const std::string path = WriteFile(folder, lines);
+  const SimulationOptions options = {.sizes = SizeUnit::kBytes, .threads = 2};
+  const auto sample = SampleTrace(path, {}, SizeUnit::kBytes, 400, IgnoreProgress);
+  REQUIRE(sample);
+  const Sizes sizes = LogarithmicSizes(sample->all_bytes / 1000, sample->all_bytes, 12);
+  const std::size_t small = SizesTooSmall(*sample, SizeUnit::kBytes, sizes);
+  REQUIRE(small > 4);
+  REQUIRE(small < sizes.size());
+  const std::vector<std::string> names = {"lru", "s3-fifo", "opt"};
+  const auto exact = ExactCurves(path, options, SpecsOf(names), sizes);
+  REQUIRE(exact);
+  for (const std::size_t anchors : {0U, 4U}) {
+    const auto estimated = EstimateCurves(path, *sample, options, SpecsOf(names), sizes, anchors);
+    REQUIRE(estimated);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      CAPTURE(names[i]);
+      const MissRatioCurve& curve = estimated->curves[i];
+      REQUIRE(curve.miss_ratios.size() == sizes.size());
+      REQUIRE(curve.byte_miss_ratios.size() == sizes.size());
+      for (std::size_t size = 0; size < small; ++size) {
+        CHECK(curve.miss_ratios[size] == (*exact)[i].miss_ratios[size]);
+        CHECK(curve.byte_miss_ratios[size] == (*exact)[i].byte_miss_ratios[size]);
+      }
+      CHECK(MeanAbsoluteDifference(curve, (*exact)[i]) < 0.03);
+      CHECK(estimated->likely_errors[i] > 0);
+    }
+  }
+}
+
+TEST_CASE("policies' bytes in a tier: an order, and what is remembered of those that left") {
+  std::string lines;
+  for (int i = 0; i < 4; ++i) {
+    for (int key = 0; key < 20'000; ++key) lines += std::to_string(key) + "\n";
+  }
+  const TempFolder folder;
+  const std::string path = WriteFile(folder, lines);
+  const auto sample = SampleTrace(path, {}, SizeUnit::kObjects, 100'000, IgnoreProgress);
+  REQUIRE(sample);
+  const Sizes sizes = {10, 5000, 20'000};
+  const auto policies = SpecsOf({"lru", "lru-k:k=2", "s3-fifo", "opt"});
+  const auto bytes = PolicyBytesInTier(*sample, SizeUnit::kObjects, policies, sizes, 2);
+  REQUIRE(bytes.size() == 4);
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(bytes[i][0] == bytes[i][1]);  // ten entries tell nothing
+  CHECK(bytes[0][1] == doctest::Approx(17).epsilon(0.1));
+  CHECK(bytes[0][2] == doctest::Approx(17).epsilon(0.1));
+  CHECK(bytes[1][1] > bytes[1][2] + 14);  // a history
+  CHECK(bytes[2][1] > bytes[2][2] + 4);   // ghosts, five or six bytes each
+  CHECK(bytes[2][1] < bytes[2][2] + 8);
+  CHECK(bytes[3] == std::vector<double>(3, kOrderBytes));
 }
 
 TEST_CASE("curves in bytes") {

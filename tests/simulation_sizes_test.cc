@@ -51,21 +51,22 @@ TEST_CASE("a resident object keeps the size with which it came") {
   CHECK(results[0].counts.missed_bytes == 20);
 }
 
-TEST_CASE("sizes in a tier: with the key, an overhead, and a size for those that have none") {
+TEST_CASE(
+    "sizes in a tier: with the key and all else it takes, and a size for those that have none") {
   const TempFolder folder;
   const std::string path = WriteFile(folder, "a,10\nb\n0123456789abcdefg,10\nlarge,99999999999\n");
   ObjectSizes sizes = SizeUnit::kBytes;
   sizes.unknown = 100;
-  sizes.overhead = 50;
-  sizes.with_key = true;
+  sizes.in_tier = true;
   auto reader = RequestReader::Open(path, {}, sizes);
   REQUIRE_MESSAGE(reader, Text(reader.error()));
   std::vector<SimulatedRequest> batch;
   REQUIRE(reader->Next(batch));
   REQUIRE(batch.size() == 4);
-  CHECK(batch[0].size == 10 + 16 + 50);
-  CHECK(batch[1].size == 100 + 16 + 50);
-  CHECK(batch[2].size == 10 + 32 + 50);
+  // Of a header of 24 bytes, the key's and the value's a multiple of 16, or what divides a slab.
+  CHECK(batch[0].size == 64 + kTableBytes + kOrderBytes);
+  CHECK(batch[1].size == 144 + kTableBytes + kOrderBytes);
+  CHECK(batch[2].size == 80 + kTableBytes + kOrderBytes);
   CHECK(batch[3].size == ~std::uint32_t{0});
   CHECK(reader->key_bytes() == 1 + 1 + 17 + 5);
   REQUIRE(reader->Next(batch));

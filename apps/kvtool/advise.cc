@@ -52,12 +52,14 @@ struct Advice {
   std::vector<Candidate> candidates;  // best first
   double reachable = 0;               // by any cache: what is asked for more than once
   double opt_hit_ratio = 0;           // at the size in question
+  double entries = 0;                 // that the best has room for then
 
   const Candidate& best() const { return candidates.front(); }
   // The target is reached within the limit.
   bool reached() const { return best().need && (!most || best().need->bytes <= *most); }
   // The tier that the advice is about.
   double bytes() const { return reached() ? best().need->bytes : most.value_or(0); }
+  double entry_bytes() const { return bytes() / std::max(entries, 1.0); }
 };
 
 constexpr std::size_t kSizes = 48;
@@ -70,8 +72,7 @@ Outcome<ObjectSizes> SizesInTier(const AdviseArguments& arguments) {
   }
   ObjectSizes sizes = SizeUnit::kBytes;
   sizes.unknown = static_cast<std::uint32_t>(*value);
-  sizes.with_key = true;
-  sizes.overhead = kTierEntryOverhead;
+  sizes.in_tier = true;
   return sizes;
 }
 
@@ -98,10 +99,12 @@ Outcome<Findings> Find(const AdviseArguments& arguments, const TraceInput& input
   const auto estimated = Estimate(input, sample, *in_tier, arguments.threads, specs, findings.sizes,
                                   arguments.sampling);
   if (!estimated) return std::unexpected(estimated.error());
+  const auto policy_bytes =
+      PolicyBytesInTier(sample, in_tier->unit, specs, findings.sizes, arguments.threads);
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const std::string name = specs[i] ? (*policies)[i].name : "opt";
-    auto outlook =
-        MakeOutlook(name, estimated->curves[i], estimated->likely_errors[i], findings.mean_bytes);
+    auto outlook = MakeOutlook(name, estimated->curves[i], estimated->likely_errors[i],
+                               findings.sizes, policy_bytes[i], findings.mean_bytes);
     (specs[i] ? findings.outlooks.emplace_back() : findings.opt) = std::move(outlook);
   }
   return findings;
@@ -116,8 +119,8 @@ Advice Decide(const AdviseArguments& arguments, const Findings& findings,
                              static_cast<double>(findings.sample.all_requests);
   const double limit = most.value_or(static_cast<double>(findings.sizes.back()));
   for (const PolicyOutlook& outlook : findings.outlooks) {
-    advice.candidates.push_back({&outlook, BytesFor(outlook, findings.sizes, arguments.target),
-                                 HitRatioAt(outlook, findings.sizes, limit)});
+    advice.candidates.push_back(
+        {&outlook, BytesFor(outlook, arguments.target), HitRatioAt(outlook, limit)});
   }
   const auto within = [most](const Candidate& one) {
     return one.need && (!most || one.need->bytes <= *most);
@@ -129,17 +132,17 @@ Advice Decide(const AdviseArguments& arguments, const Findings& findings,
   });
   if (!advice.most && !advice.reached()) advice.most = limit;
   for (Candidate& one : advice.candidates) {
-    one.hit_ratio = HitRatioAt(*one.outlook, findings.sizes, advice.bytes());
+    one.hit_ratio = HitRatioAt(*one.outlook, advice.bytes());
   }
-  advice.opt_hit_ratio = HitRatioAt(findings.opt, findings.sizes, advice.bytes());
+  advice.opt_hit_ratio = HitRatioAt(findings.opt, advice.bytes());
+  advice.entries = EntriesAt(*advice.best().outlook, advice.bytes());
   return advice;
 }
 
 std::string Bytes(double bytes) { return FormatSize(static_cast<std::uint64_t>(bytes)); }
 std::string Percent(double ratio) { return fmt::format("{:.1f} %", 100 * ratio); }
 
-void PrintHead(Output& out, const AdviseArguments& arguments, const Findings& findings,
-               const Advice& advice) {
+void PrintHead(Output& out, const AdviseArguments& arguments, const Advice& advice) {
   const Candidate& best = advice.best();
   if (advice.reached()) {
     out.Line(fmt::format("Take {}, and a tier of {}: {} of requests hit then.",
@@ -156,9 +159,8 @@ void PrintHead(Output& out, const AdviseArguments& arguments, const Findings& fi
                          Percent(best.hit_ratio)));
   }
   out.Line(fmt::format("That is room for {} entries of {} each: key, value and what the tier adds.",
-                       GroupDigits(static_cast<std::uint64_t>(advice.bytes() / best.outlook->cost /
-                                                              findings.mean_bytes)),
-                       Bytes(findings.mean_bytes)));
+                       GroupDigits(static_cast<std::uint64_t>(advice.entries)),
+                       Bytes(advice.entry_bytes())));
 }
 
 void PrintTable(Output& out, const AdviseArguments& arguments, const Advice& advice) {
@@ -236,7 +238,7 @@ std::string ToJsonText(const AdviseArguments& arguments, const Findings& finding
                   {"bytes", static_cast<std::uint64_t>(advice.bytes())},
                   {"hit_ratio", advice.best().hit_ratio},
                   {"opt_hit_ratio", advice.opt_hit_ratio},
-                  {"entry_bytes", findings.mean_bytes},
+                  {"entry_bytes", advice.entry_bytes()},
                   {"requests", findings.sample.all_requests},
                   {"keys", findings.sample.all_keys},
                   {"sampled_keys", findings.sample.keys},
@@ -265,7 +267,7 @@ Outcome<ExitStatus> RunAdvise(Session& session, const AdviseArguments& arguments
     out.Line(ToJsonText(arguments, *findings, advice));
     return ExitStatus::kDone;
   }
-  PrintHead(out, arguments, *findings, advice);
+  PrintHead(out, arguments, advice);
   out.Line("");
   PrintTable(out, arguments, advice);
   PrintWhy(out, *findings, advice);
@@ -295,12 +297,10 @@ void AddAdvise(CLI::App& app, Action& action) {
   AddThreads(*command, arguments->threads);
   SetExamples(
       *command,
-      "Sizes are a tier's capacity: each entry counts with its key, its value and what the tier "
-      "and\n"
-      "the policy keep beside them. Of the policies that reach the hit ratio the one that needs "
-      "least\n"
-      "is named; if none does within --max, the one that hits most. See kvtool curve --help for "
-      "how\n"
+      "Sizes are a tier's capacity: each entry counts with its key, its value and what the tier\n"
+      "and the policy keep beside them. (Below 8 MiB size classes are coarser, and a tier may\n"
+      "hold a tenth less.) Of the policies that reach the hit ratio the one that needs least is\n"
+      "named; if none does within --max, the one that hits most. See kvtool curve --help for how\n"
       "it is found.\n"
       "\n" +
           TraceFormatsHelp() +

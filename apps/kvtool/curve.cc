@@ -268,12 +268,11 @@ void AddCurve(CLI::App& app, Action& action) {
       *command,
       "A few thousand keys, chosen by their hash, stand for all: each size is simulated in small\n"
       "with the requests of those keys (SHARDS, FAST 2015; miniature simulation, ATC 2017). The\n"
-      "likely error is what two halves of the sample differ by, halved. Other policies than lru "
-      "may\n"
-      "treat a small cache unlike a large one, so the whole trace is simulated at a few sizes "
-      "too,\n"
-      "the curve is corrected by that, and the likely error is what those sizes say of each "
-      "other.\n"
+      "likely error is what two halves of the sample differ by, halved. Other policies than lru\n"
+      "may treat a small cache unlike a large one, so the whole trace is simulated at a few sizes\n"
+      "too, the curve is corrected by that, and the likely error is what those sizes say of each\n"
+      "other. At sizes that would have room for fewer than eight of the sample's larger objects\n"
+      "the whole trace is simulated, for every policy; more --samples leave fewer such sizes.\n"
       "\n" +
           TraceFormatsHelp() +
           "\n"

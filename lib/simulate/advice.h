@@ -11,20 +11,15 @@
 
 namespace kvcache {
 
-// Bytes that an entry takes in the memory tier beside its key and value: header, table, and the
-// order of a policy that keeps nothing else. Measured by bench/memory.
-inline constexpr std::uint32_t kTierEntryOverhead = 54;
-// Of these, the policy's.
-inline constexpr double kPlainPolicyBytes = 16;
-
-// A policy's hit ratio at every size of a memory tier.
+// What a memory tier comes to under a policy, by its size.
 struct PolicyOutlook {
   std::string policy;
-  std::vector<double> hit_ratios;  // by size
-  double likely_error = 0;         // of them
-  // Sizes are to be multiplied by it: what this policy keeps beside the entries (history, ghosts)
-  // takes its share of the capacity.
-  double cost = 1;
+  // Of the tier, ascending. What the policy keeps beside the entries (history, ghosts) is among
+  // them.
+  std::vector<double> bytes;
+  std::vector<double> entries;  // that it has room for
+  std::vector<double> hit_ratios;
+  double likely_error = 0;  // of them
 };
 
 // Sizes of a memory tier that a policy needs for a hit ratio.
@@ -35,14 +30,16 @@ struct Need {
 };
 
 // None when no size on the curve is enough.
-std::optional<Need> BytesFor(const PolicyOutlook& outlook, std::span<const std::uint64_t> sizes,
-                             double hit_ratio);
+std::optional<Need> BytesFor(const PolicyOutlook& outlook, double hit_ratio);
 
 // With a tier of so many bytes, between the curve's sizes in proportion to their logarithm.
-double HitRatioAt(const PolicyOutlook& outlook, std::span<const std::uint64_t> sizes, double bytes);
+double HitRatioAt(const PolicyOutlook& outlook, double bytes);
+double EntriesAt(const PolicyOutlook& outlook, double bytes);
 
-// `mean_bytes`: of an entry with all that it takes under a plain policy.
+// `sizes`: the curve's, as if the policy kept kOrderBytes for each entry. `policy_bytes`: what it
+// does keep, by size. `mean_bytes`: of an entry, as in `sizes`.
 PolicyOutlook MakeOutlook(const std::string& policy, const MissRatioCurve& curve,
-                          double likely_error, double mean_bytes);
+                          double likely_error, std::span<const std::uint64_t> sizes,
+                          std::span<const double> policy_bytes, double mean_bytes);
 
 }  // namespace kvcache

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <thread>
 
 #include "simulate/stack_distances.h"
@@ -47,10 +48,22 @@ std::uint64_t Scaled(std::uint64_t size, double rate) {
   return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::llround(scaled)));
 }
 
-double PolicyBytes(const SimulationResult& result) {
-  return result.objects == 0
-             ? 0
-             : static_cast<double>(result.policy_bytes) / static_cast<double>(result.objects);
+void Append(MissRatioCurve& curve, const SimulatedCounts& counts) {
+  curve.miss_ratios.push_back(counts.miss_ratio());
+  curve.byte_miss_ratios.push_back(counts.byte_miss_ratio());
+}
+
+// Results of the whole trace.
+Result<std::vector<SimulationResult>> SimulateWhole(const std::string& path,
+                                                    std::span<const SimulatedCase> cases,
+                                                    const SimulationOptions& options) {
+  PageVector<std::uint32_t> next_uses;
+  if (std::ranges::any_of(cases, [](const SimulatedCase& one) { return !one.policy; })) {
+    auto scan = ScanTrace(path, options.trace, options.sizes, true, options.progress);
+    if (!scan) return std::unexpected(scan.error());
+    next_uses = std::move(scan->next_uses);
+  }
+  return Simulate(path, cases, options, next_uses);
 }
 
 }  // namespace
@@ -85,12 +98,11 @@ std::vector<MissRatioCurve> SampledCurves(const SampledTrace& sample, SizeUnit u
     const SimulationResult result = lane.result();
     curves[policy].miss_ratios[size] = sample.MissRatio(result.counts.misses);
     curves[policy].byte_miss_ratios[size] = result.counts.byte_miss_ratio();
-    if (size + 1 == sizes.size()) curves[policy].policy_bytes = PolicyBytes(result);
   };
   const auto take_distances = [&](std::size_t policy) {
     StackDistances distances;
     for (const auto& [hash, bytes] : sample.requests) distances.Request(hash, bytes);
-    for (std::size_t size = 0; size + 1 < sizes.size(); ++size) {
+    for (std::size_t size = 0; size < sizes.size(); ++size) {
       const SimulatedCounts counts = distances.CountsAt(Scaled(sizes[size], sample.rate));
       curves[policy].miss_ratios[size] = sample.MissRatio(counts.misses);
       curves[policy].byte_miss_ratios[size] = counts.byte_miss_ratio();
@@ -99,15 +111,39 @@ std::vector<MissRatioCurve> SampledCurves(const SampledTrace& sample, SizeUnit u
   InParallel(threads, policies.size() * sizes.size(), [&](std::size_t i) {
     const std::size_t policy = i / sizes.size();
     const std::size_t size = i % sizes.size();
-    const bool last =
-        size + 1 == sizes.size();  // simulated in any case, to see what memory it takes
-    if (last || !IsStack(policies[policy], unit)) {
+    if (!IsStack(policies[policy], unit)) {
       simulate(policy, size);
     } else if (size == 0) {
       take_distances(policy);
     }
   });
   return curves;
+}
+
+std::vector<std::vector<double>> PolicyBytesInTier(const SampledTrace& sample, SizeUnit unit,
+                                                   Policies policies,
+                                                   std::span<const std::uint64_t> sizes,
+                                                   unsigned threads) {
+  constexpr std::size_t kLeastObjects = 2048;  // else the rounding to pages is what is measured
+  const PageVector<std::uint32_t> no_next_uses;
+  std::vector<std::vector<double>> bytes(policies.size(),
+                                         std::vector<double>(sizes.size(), kOrderBytes));
+  InParallel(threads, policies.size(), [&](std::size_t policy) {
+    if (!policies[policy]) return;
+    bool told = true;
+    for (std::size_t i = sizes.size(); i-- > 0;) {
+      if (told) {
+        Lane lane({policies[policy], Scaled(sizes[i], sample.rate), 1}, unit, no_next_uses);
+        lane.Run(sample.requests, 0);
+        const SimulationResult result = lane.result();
+        told = result.objects >= kLeastObjects;
+        bytes[policy][i] = static_cast<double>(result.policy_bytes) /
+                           static_cast<double>(std::max<std::uint64_t>(result.objects, 1));
+      }
+      if (!told && i + 1 < sizes.size()) bytes[policy][i] = bytes[policy][i + 1];
+    }
+  });
+  return bytes;
 }
 
 std::vector<double> SamplingErrors(const SampledTrace& sample, SizeUnit unit, Policies policies,
@@ -139,11 +175,7 @@ Result<MissRatioCurve> LruByStackDistances(const std::string& path,
     options.progress(distances.requests());
   } while (!batch.empty());
   MissRatioCurve curve;
-  for (const std::uint64_t size : sizes) {
-    const SimulatedCounts counts = distances.CountsAt(size);
-    curve.miss_ratios.push_back(counts.miss_ratio());
-    curve.byte_miss_ratios.push_back(counts.byte_miss_ratio());
-  }
+  for (const std::uint64_t size : sizes) Append(curve, distances.CountsAt(size));
   return curve;
 }
 
@@ -157,20 +189,11 @@ Result<std::vector<MissRatioCurve>> ExactCurves(const std::string& path,
     if (!curve) return std::unexpected(curve.error());
     return std::vector<MissRatioCurve>{std::move(*curve)};
   }
-  PageVector<std::uint32_t> next_uses;
-  if (HasOpt(policies)) {
-    auto scan = ScanTrace(path, options.trace, options.sizes, true, options.progress);
-    if (!scan) return std::unexpected(scan.error());
-    next_uses = std::move(scan->next_uses);
-  }
-  const auto results = Simulate(path, Cases(policies, sizes), options, next_uses);
+  const auto results = SimulateWhole(path, Cases(policies, sizes), options);
   if (!results) return std::unexpected(results.error());
   std::vector<MissRatioCurve> curves(policies.size());
   for (std::size_t i = 0; i < results->size(); ++i) {
-    MissRatioCurve& curve = curves[i / sizes.size()];
-    curve.miss_ratios.push_back((*results)[i].counts.miss_ratio());
-    curve.byte_miss_ratios.push_back((*results)[i].counts.byte_miss_ratio());
-    curve.policy_bytes = PolicyBytes((*results)[i]);
+    Append(curves[i / sizes.size()], (*results)[i].counts);
   }
   return curves;
 }
@@ -228,11 +251,46 @@ double CorrectCurve(MissRatioCurve& curve, std::span<const CurveAnchor> anchors,
 
 namespace {
 
-// Whether a sample is not all that a policy needs. What lru has cached does not depend on the size
+// Whether a sample is not all that a policy needs, at sizes that are not too small for it. What lru
+// has cached does not depend on the size
 // of the cache but for the end of its stack, and opt never keeps what is used for the first time in
 // vain.
 bool NeedsAnchors(const std::optional<PolicySpec>& policy) {
   return policy && policy->info.name != "lru";
+}
+
+// All but a hundredth of the bytes requested are of objects that are no larger.
+double LargerObject(const SampledTrace& sample) {
+  std::vector<std::uint32_t> bytes;
+  double left = 0;
+  for (const SimulatedRequest& request : sample.requests) {
+    bytes.push_back(request.size);
+    left += request.size / 100.0;
+  }
+  std::ranges::sort(bytes, std::greater());
+  for (const std::uint32_t size : bytes) {
+    left -= size;
+    if (left <= 0) return size;
+  }
+  return 0;
+}
+
+// Puts the first results, policy by policy, of the small sizes before what is known of the others.
+void Prepend(EstimatedCurves& estimated, std::span<const SimulationResult> exact,
+             std::size_t small) {
+  for (std::size_t i = 0; i < estimated.curves.size(); ++i) {
+    MissRatioCurve curve;
+    for (const SimulationResult& result : exact.subspan(i * small, small)) {
+      Append(curve, result.counts);
+    }
+    const MissRatioCurve& large = estimated.curves[i];
+    std::ranges::copy(large.miss_ratios, std::back_inserter(curve.miss_ratios));
+    std::ranges::copy(large.byte_miss_ratios, std::back_inserter(curve.byte_miss_ratios));
+    // A mean over all sizes, and there is none at these.
+    estimated.likely_errors[i] *= static_cast<double>(large.miss_ratios.size()) /
+                                  static_cast<double>(curve.miss_ratios.size());
+    estimated.curves[i] = std::move(curve);
+  }
 }
 
 // The first size, and others in equal steps.
@@ -245,43 +303,57 @@ std::vector<std::size_t> AnchorIndices(std::size_t sizes, std::size_t count) {
 
 }  // namespace
 
+std::size_t SizesTooSmall(const SampledTrace& sample, SizeUnit unit,
+                          std::span<const std::uint64_t> sizes) {
+  constexpr double kLeastObjects = 8;
+  if (sample.rate == 1) return 0;
+  const double larger = unit == SizeUnit::kObjects ? 1 : LargerObject(sample);
+  const auto enough = std::ranges::find_if(sizes, [&](std::uint64_t size) {
+    return sample.rate * static_cast<double>(size) >= kLeastObjects * larger;
+  });
+  return static_cast<std::size_t>(enough - sizes.begin());
+}
+
 Result<EstimatedCurves> EstimateCurves(const std::string& path, const SampledTrace& sample,
                                        const SimulationOptions& options, Policies policies,
                                        std::span<const std::uint64_t> sizes, std::size_t anchors) {
   const SizeUnit unit = options.sizes.unit;
-  EstimatedCurves estimated{SampledCurves(sample, unit, policies, sizes, options.threads),
+  const auto small = sizes.first(SizesTooSmall(sample, unit, sizes));
+  const auto large = sizes.subspan(small.size());
+  EstimatedCurves estimated{SampledCurves(sample, unit, policies, large, options.threads),
                             std::vector<double>(policies.size(), 0)};
   if (sample.rate == 1) return estimated;
   const bool converges =
       sizes.back() >= (unit == SizeUnit::kBytes ? sample.all_bytes : sample.all_keys);
-  const std::vector<std::size_t> at = AnchorIndices(sizes.size(), anchors);
+  const std::vector<std::size_t> at = AnchorIndices(large.size(), anchors);
   // One correction has no neighbour that tells how good it is.
   const bool anchors_tell = at.size() > 1 || (at.size() == 1 && converges);
-  std::vector<SimulatedCase> cases;
+  std::vector<SimulatedCase> cases = Cases(policies, small);
   std::vector<std::size_t> untold;  // numbers of policies of which a sample's halves must tell
   std::vector<std::optional<PolicySpec>> untold_policies;
   for (std::size_t i = 0; i < policies.size(); ++i) {
     if (NeedsAnchors(policies[i])) {
-      for (const std::size_t index : at) cases.push_back({policies[i], sizes[index]});
+      for (const std::size_t index : at) cases.push_back({policies[i], large[index]});
       if (anchors_tell) continue;
     }
     untold.push_back(i);
     untold_policies.push_back(policies[i]);
   }
   const std::vector<double> errors =
-      SamplingErrors(sample, unit, untold_policies, sizes, options.threads);
+      SamplingErrors(sample, unit, untold_policies, large, options.threads);
   for (std::size_t i = 0; i < untold.size(); ++i) estimated.likely_errors[untold[i]] = errors[i];
   if (cases.empty()) return estimated;
-  const auto exact = Simulate(path, cases, options, {});
+  const auto exact = SimulateWhole(path, cases, options);
   if (!exact) return std::unexpected(exact.error());
-  auto next = exact->begin();
+  auto anchor = exact->begin() + static_cast<std::ptrdiff_t>(policies.size() * small.size());
   for (std::size_t i = 0; i < policies.size(); ++i) {
-    if (!NeedsAnchors(policies[i])) continue;
+    if (at.empty() || !NeedsAnchors(policies[i])) continue;
     std::vector<CurveAnchor> known;
-    for (const std::size_t index : at) known.push_back({index, (next++)->counts});
+    for (const std::size_t index : at) known.push_back({index, (anchor++)->counts});
     const double left = CorrectCurve(estimated.curves[i], known, converges);
     if (anchors_tell) estimated.likely_errors[i] = left;
   }
+  Prepend(estimated, *exact, small.size());
   return estimated;
 }
 

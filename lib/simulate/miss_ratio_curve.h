@@ -17,8 +17,6 @@ namespace kvcache {
 struct MissRatioCurve {
   std::vector<double> miss_ratios;       // by size
   std::vector<double> byte_miss_ratios;  // by size
-  // Bytes that the policy keeps for each cached object, at the largest size.
-  double policy_bytes = 0;
 };
 
 // `count` sizes from `least` to `most`, each about as many times the one before; fewer where they
@@ -31,6 +29,13 @@ std::vector<std::uint64_t> LogarithmicSizes(std::uint64_t least, std::uint64_t m
 std::vector<MissRatioCurve> SampledCurves(const SampledTrace& sample, SizeUnit unit,
                                           std::span<const std::optional<PolicySpec>> policies,
                                           std::span<const std::uint64_t> sizes, unsigned threads);
+
+// Bytes that each policy (none: opt, which gets kOrderBytes) keeps for a resident object in a
+// memory tier, by size: its order and, where not all is resident, history or ghosts. At sizes too
+// small for the sample to tell, as many as at the first that it tells of.
+std::vector<std::vector<double>> PolicyBytesInTier(
+    const SampledTrace& sample, SizeUnit unit, std::span<const std::optional<PolicySpec>> policies,
+    std::span<const std::uint64_t> sizes, unsigned threads);
 
 // The error of each curve that chance is likely to cause, the mean over all sizes, of the object
 // miss ratio: curves of the sample's two halves differ by twice as much on average. Of every fourth
@@ -60,8 +65,16 @@ struct EstimatedCurves {
   std::vector<double> likely_errors;   // of their miss ratios, means over all sizes
 };
 
-// Sampled curves; those of other policies than lru and opt corrected by simulations of the whole
-// trace at `anchors` of the sizes, in one more pass over it. Errors: as RequestReader's.
+// How many of the sizes, ascending, are too small for a cache in small: it would have room for
+// fewer than eight of the larger objects. Those have all but 1 % of the weight of all requests
+// below them.
+std::size_t SizesTooSmall(const SampledTrace& sample, SizeUnit unit,
+                          std::span<const std::uint64_t> sizes);
+
+// Sampled curves, but for sizes too small for that, at which the whole trace is simulated; those of
+// other policies than lru and opt corrected by simulations of the whole trace at `anchors` of the
+// other sizes. In one more pass over the trace, or two for opt at small sizes. Errors: as
+// RequestReader's.
 Result<EstimatedCurves> EstimateCurves(const std::string& path, const SampledTrace& sample,
                                        const SimulationOptions& options,
                                        std::span<const std::optional<PolicySpec>> policies,

@@ -7,13 +7,20 @@
 #include <utility>
 
 #include "base/hash.h"
-#include "base/pages.h"
 #include "base/printable.h"
+#include "tier/entry.h"
+#include "tier/slab_allocator.h"
 
 namespace kvcache {
 namespace {
 
 constexpr std::uint64_t kMostBytes = std::numeric_limits<std::uint32_t>::max();
+
+std::uint64_t BytesInTier(std::size_t key_bytes, std::size_t value_bytes) {
+  constexpr std::size_t kAlignment = 16;
+  const std::size_t footprint = Entry::Footprint(key_bytes, value_bytes, kAlignment);
+  return SlabAllocator::ChargeAmidPlenty(footprint, kAlignment) + kTableBytes + kOrderBytes;
+}
 
 }  // namespace
 
@@ -53,10 +60,9 @@ Result<std::uint64_t> RequestReader::SizeOf(const TraceRequest& request) const {
                             Printable(path_), request.line));
   }
   // More is cut off in any case, and added to it nothing overflows.
-  std::uint64_t size =
+  const std::uint64_t size =
       std::min<std::uint64_t>(request.has_size ? request.size : sizes_.unknown, kMostBytes);
-  if (sizes_.with_key) size += RoundUp(request.key.size(), 16);
-  return size + sizes_.overhead;
+  return sizes_.in_tier ? BytesInTier(request.key.size(), size) : size;
 }
 
 }  // namespace kvcache

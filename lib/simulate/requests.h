@@ -16,6 +16,11 @@ enum class SizeUnit {
   kBytes,    // an object takes its size
 };
 
+// Bytes of an entry's in the memory tier's tables, 9 to 14, by when they have grown; and in the
+// order of a policy that keeps nothing else.
+inline constexpr std::uint32_t kTableBytes = 11;
+inline constexpr std::uint32_t kOrderBytes = 16;
+
 // What an object of a trace takes of a cache.
 struct ObjectSizes {
   // Implicit: often the unit is all there is to say.
@@ -24,9 +29,10 @@ struct ObjectSizes {
   SizeUnit unit;
   // Where bytes count:
   std::uint32_t unknown =
-      0;                  // of an object whose size the trace does not tell; 0: that is an error
-  bool with_key = false;  // the key, in steps of 16 bytes as the tier has it, and
-  std::uint32_t overhead = 0;  // this are added to each
+      0;  // of an object whose size the trace does not tell; 0: that is an error
+  // What the memory tier takes for a key and a value of that size, under a policy that keeps
+  // nothing but an order, and with memory enough for size classes to be narrow (8 MiB and more).
+  bool in_tier = false;
 };
 
 struct SimulatedRequest {

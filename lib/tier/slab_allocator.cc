@@ -48,6 +48,8 @@ void BackWithHugePage(void* untouched) {
   madvise(untouched, kHugePageSize, MADV_NOHUGEPAGE);
 }
 
+std::size_t FirstBlockAt(std::size_t alignment) { return alignment - sizeof(Entry) % alignment; }
+
 // log2 of the address range of a run. It is a power of two, so that ranges can be used again for
 // other sizes; only the pages it needs are ever touched.
 std::size_t RunSizeOf(std::size_t bytes) {
@@ -58,7 +60,7 @@ std::size_t RunSizeOf(std::size_t bytes) {
 }  // namespace
 
 SlabAllocator::SlabAllocator(std::size_t alignment)
-    : alignment_(alignment), first_block_(alignment - sizeof(Entry) % alignment) {}
+    : alignment_(alignment), first_block_(FirstBlockAt(alignment)) {}
 
 SlabAllocator::~SlabAllocator() {
   for (const auto& [range, bytes] : reserved_) UnmapPages(range, bytes);
@@ -77,26 +79,32 @@ std::size_t SlabAllocator::ClassOf(std::size_t size) {
   return kSmallClasses + kUsable / kSmallest - kUsable / size;
 }
 
-std::size_t SlabAllocator::BlockBytes(std::size_t size_class) const {
-  if (size_class < kSmallClasses) return RoundUp((size_class + 1) * 16, alignment_);
+std::size_t SlabAllocator::BlockBytes(std::size_t size_class, std::size_t alignment) {
+  if (size_class < kSmallClasses) return RoundUp((size_class + 1) * 16, alignment);
   const std::size_t blocks = kUsable / kSmallest - (size_class - kSmallClasses);
-  return kUsable / blocks / alignment_ * alignment_;
+  return kUsable / blocks / alignment * alignment;
 }
 
 std::size_t SlabAllocator::SlabBytes(std::size_t size_class) const {
-  const std::size_t block = BlockBytes(size_class);
+  const std::size_t block = BlockBytes(size_class, alignment_);
   if (limit() >= kPlenty || block > 4096) return kSlabBytes;
   if (limit() < kLittle) return block > 1024 ? kSlabBytes / 4 : kSlabBytes / 16;
   return block > 2048 ? kSlabBytes : block > 1024 ? kSlabBytes / 2 : kSlabBytes / 4;
 }
 
-std::size_t SlabAllocator::RunBytes(std::size_t size) const {
-  return RoundUp(first_block_ + size, kPageSize);
+std::size_t SlabAllocator::RunBytes(std::size_t size, std::size_t alignment) {
+  return RoundUp(FirstBlockAt(alignment) + size, kPageSize);
 }
 
 std::size_t SlabAllocator::ChargeFor(std::size_t size) const {
   size = RoundUp(size, alignment_);
-  return size > kMostSlabBlock ? RunBytes(size) : BlockBytes(ClassFor(size));
+  return size > kMostSlabBlock ? RunBytes(size, alignment_)
+                               : BlockBytes(ClassFor(size), alignment_);
+}
+
+std::size_t SlabAllocator::ChargeAmidPlenty(std::size_t size, std::size_t alignment) {
+  size = RoundUp(size, alignment);
+  return size > kMostSlabBlock ? RunBytes(size, alignment) : BlockBytes(ClassOf(size), alignment);
 }
 
 std::size_t SlabAllocator::ChargeOf(const void* block) {
@@ -108,7 +116,7 @@ bool SlabAllocator::Fits(std::size_t bytes) const { return used() + bytes <= lim
 
 bool SlabAllocator::HasRoomFor(std::size_t size) const {
   size = RoundUp(size, alignment_);
-  return Fits(size > kMostSlabBlock ? RunBytes(size) : SlabBytes(ClassFor(size)));
+  return Fits(size > kMostSlabBlock ? RunBytes(size, alignment_) : SlabBytes(ClassFor(size)));
 }
 
 void* SlabAllocator::Allocate(std::size_t size) {
@@ -150,7 +158,7 @@ void SlabAllocator::FreeLocked(void* block) {
 }
 
 void* SlabAllocator::AllocateRun(std::size_t size) {
-  const std::size_t bytes = RunBytes(size);
+  const std::size_t bytes = RunBytes(size, alignment_);
   if (bytes > kMostBlockBytes || !Fits(bytes)) return nullptr;
   const std::size_t log2 = RunSizeOf(bytes);
   Slab* run = nullptr;
@@ -179,9 +187,9 @@ void SlabAllocator::FreeRun(Slab* run) {
 // With many sizes in use each class has blocks to spare: up to a quarter larger is better than
 // evicting.
 SlabAllocator::Slab* SlabAllocator::OpenSlabOfLargerClass(std::size_t size_class) const {
-  const std::size_t most = BlockBytes(size_class) * 5 / 4;
-  for (std::size_t larger = size_class + 1; larger < kClasses && BlockBytes(larger) <= most;
-       ++larger) {
+  const std::size_t most = BlockBytes(size_class, alignment_) * 5 / 4;
+  for (std::size_t larger = size_class + 1;
+       larger < kClasses && BlockBytes(larger, alignment_) <= most; ++larger) {
     if (classes_[larger].open != nullptr) return classes_[larger].open;
   }
   return nullptr;
@@ -227,7 +235,7 @@ SlabAllocator::Slab* SlabAllocator::NewSlab(std::size_t size_class) {
   *slab = Slab{};
   slab->owner = this;
   slab->bytes = bytes;
-  slab->block_bytes = static_cast<std::uint32_t>(BlockBytes(size_class));
+  slab->block_bytes = static_cast<std::uint32_t>(BlockBytes(size_class, alignment_));
   slab->size_class = static_cast<std::uint16_t>(size_class);
   slab->capacity = static_cast<std::uint16_t>((bytes - first_block_) / slab->block_bytes);
   slab_bytes_.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);

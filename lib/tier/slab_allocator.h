@@ -41,6 +41,8 @@ class SlabAllocator {
 
   // Bytes that Allocate(size) takes for itself, unless it must make do with a larger block.
   std::size_t ChargeFor(std::size_t size) const;
+  // The same of any allocator whose memory is not scarce.
+  static std::size_t ChargeAmidPlenty(std::size_t size, std::size_t alignment);
   // Bytes that a block takes.
   static std::size_t ChargeOf(const void* block);
 
@@ -139,7 +141,8 @@ class SlabAllocator {
   }
   static std::size_t ClassOf(std::size_t size);
   std::size_t ClassFor(std::size_t size) const;  // ClassOf, coarser while memory is very scarce
-  std::size_t BlockBytes(std::size_t size_class) const;
+  static std::size_t BlockBytes(std::size_t size_class, std::size_t alignment);
+  static std::size_t RunBytes(std::size_t size, std::size_t alignment);
   std::size_t SlabBytes(std::size_t size_class) const;
   char* FirstBlock(Slab* slab) const { return PlaceOf(slab) + first_block_; }
   char* Uncarved(Slab* slab) const {
@@ -150,7 +153,6 @@ class SlabAllocator {
   void FreeLocked(void* block);
   void* AllocateRun(std::size_t size);
   void FreeRun(Slab* run);
-  std::size_t RunBytes(std::size_t size) const;
   Slab* NewSlab(std::size_t size_class);
   Slab* OpenSlabOfLargerClass(std::size_t size_class) const;
   void* TakeBlock(Slab* slab);
