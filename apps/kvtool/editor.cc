@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -12,8 +13,15 @@ namespace {
 
 constexpr int kHistoryLines = 1000;
 
+// libedit edits characters, not bytes, and drops bytes that are none. In the C locale, which is
+// what a container has unless told otherwise, those would be all but ASCII's.
+void SetLocale() {
+  const char* locale = std::setlocale(LC_CTYPE, "");
+  if (locale == nullptr || std::string_view(locale) == "C") std::setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 EditLine* NewEditLine() {
-  std::setlocale(LC_CTYPE, "");  // libedit edits characters, not bytes
+  SetLocale();
   return el_init("kvtool", stdin, stdout, stderr);
 }
 

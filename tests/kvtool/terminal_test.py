@@ -137,10 +137,16 @@ class LineEditing(AtATerminal):
         self.leave(shell)
 
     def test_characters_of_several_bytes(self):
-        shell = self.shell()
-        self.ask(shell, "put é€x\x7f 'ü'")
-        self.leave(shell)
-        self.assertEqual(self.output("get", "é€"), "ü\n".encode())
+        for locale in ("C.UTF-8", "C", "POSIX", "xx_XX.UTF-8"):  # the last one there is not
+            with self.subTest(locale=locale):
+                self.environment["LC_ALL"] = locale
+                self.db = self.path("db-" + locale)
+                shell = self.shell()
+                self.ask(shell, "put é€x\x7f 'ü'")
+                self.assertIn("ü\r\n", self.ask(shell, "get é€"))
+                self.ask(shell, "put é€zz\x7f\x7f 'ö'")
+                self.leave(shell)
+                self.assertEqual(self.output("scan"), "é€\tö\n".encode())
 
     def test_history_is_kept_and_private(self):
         shell = self.shell()
