@@ -17,9 +17,12 @@ namespace kvcache::kvtool {
 namespace {
 
 // With one of them closed, the database's files would get its number, and messages go into them.
+// What takes its place fails as a closed one does: it can be written if it is to be read, and read
+// if it is to be written.
 void KeepStandardStreamsOpen() {
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (fcntl(descriptor, F_GETFD) < 0) open("/dev/null", O_RDONLY);  // the lowest number free
+    if (fcntl(descriptor, F_GETFD) >= 0) continue;
+    open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // the lowest number free
   }
 }
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -76,6 +77,7 @@ Outcome<ExitStatus> RunScript(Shell& shell) {
     }
     if (*outcome == ExitStatus::kAbsent) status = ExitStatus::kAbsent;
   }
+  if (std::ferror(stdin) != 0) return Failed("cannot read standard input; is it closed?");
   return status;
 }
 

@@ -93,6 +93,21 @@ class Failures(harness.TestCase):
         self.assertIn("standard output", self.one_complaint(done))
         self.assertEqual(self.output("get", "k"), b"v\n")
 
+    def test_closed_standard_input(self):
+        self.output("put", "k", "v")
+        for arguments in (["put", "k", "-"], ["load", "-"], ["shell"], ["replay", "-"],
+                          ["trace", "info", "-"], ["trace", "convert", "-", "-"],
+                          ["trace", "record", "-", "out"], ["simulate", "-"], ["curve", "-"],
+                          ["advise", "-"]):
+            with self.subTest(arguments):
+                done = subprocess.run(
+                    ["sh", "-c", 'exec "$0" "$@" <&-', harness.KVTOOL, "--db", self.db, *arguments],
+                    capture_output=True, check=False, cwd=self.directory,
+                    timeout=harness.PATIENCE_SECONDS)
+                self.assertEqual((done.returncode, done.stdout), (3, b""))
+                self.assertIn("cannot read standard input", self.one_complaint(done))
+        self.assertEqual(self.output("scan"), b"k\tv\n")
+
     def test_a_reader_that_goes_away_ends_the_scan(self):
         lines = b"".join(b"%06d\t%s\n" % (i, b"v" * 100) for i in range(20000))
         self.output("load", "-", stdin=lines)
