@@ -231,7 +231,8 @@ BenchResult ResultOf(const BenchArguments& arguments, const Case& one,
 Outcome<ExitStatus> RunBench(Session& session, const BenchArguments& arguments) {
   const auto bench = PlanBench(arguments);
   if (!bench) return std::unexpected(bench.error());
-  session.CatchInterrupts({SIGINT, SIGTERM});
+  session.CatchInterrupts();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader who leaves is an error of Flush
   const auto scratch = Scratch::Make(arguments.scratch);
   if (!scratch) return std::unexpected(scratch.error());
   std::vector<BenchResult> results;

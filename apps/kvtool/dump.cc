@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -78,7 +77,7 @@ Outcome<ExitStatus> DumpToStandardOutput(Session& session, const DumpArguments& 
 }
 
 Outcome<ExitStatus> DumpToFile(Session& session, const DumpArguments& arguments) {
-  session.CatchInterrupts({SIGINT, SIGTERM});
+  session.CatchInterrupts();
   const auto cache = session.Open(Access::kRead);
   if (!cache) return std::unexpected(cache.error());
   const auto file = OutputFile::Create(arguments.file, arguments.force);

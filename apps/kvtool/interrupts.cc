@@ -4,11 +4,21 @@
 #include <unistd.h>
 
 namespace kvcache::kvtool {
+namespace {
+
+bool Ignored(int signal) {
+  struct sigaction action;
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+}  // namespace
 
 Interrupts::Interrupts(std::initializer_list<int> signals) {
   sigset_t mask;
   sigemptyset(&mask);
-  for (const int signal : signals) sigaddset(&mask, signal);
+  for (const int signal : signals) {
+    if (!Ignored(signal)) sigaddset(&mask, signal);
+  }
   pthread_sigmask(SIG_BLOCK, &mask, &previous_mask_);
   descriptor_ = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
 }

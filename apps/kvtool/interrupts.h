@@ -6,8 +6,9 @@
 
 namespace kvcache::kvtool {
 
-// While one exists, its signals do not end the process. Make it before the database is opened:
-// threads started later inherit the signal mask. Not thread-safe.
+// While one exists, its signals do not end the process. Those that whoever started it has it
+// ignore, as nohup does SIGHUP, stay ignored. Make it before the database is opened: threads
+// started later inherit the signal mask. Not thread-safe.
 class Interrupts {
  public:
   Interrupts(std::initializer_list<int> signals);

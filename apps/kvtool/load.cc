@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -124,7 +123,7 @@ class Loader {
 };
 
 Outcome<ExitStatus> Load(Session& session, const LoadArguments& arguments) {
-  Interrupts& interrupts = session.CatchInterrupts({SIGINT, SIGTERM});
+  Interrupts& interrupts = session.CatchInterrupts();
   const auto reader = LineReader::Open(arguments.file, interrupts);
   if (!reader) return std::unexpected(reader.error());
   const auto cache = session.Open(Access::kCreate);

@@ -1,6 +1,7 @@
 // Session: the flags, the database they name and standard output: what every command works with.
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -50,8 +51,9 @@ class Session {
   bool in_shell() const { return in_shell_; }
   void set_in_shell() { in_shell_ = true; }
 
-  // From now on these signals do not end the process. To be called before Open.
-  Interrupts& CatchInterrupts(std::initializer_list<int> signals) {
+  // From now on these signals do not end the process. To be called before Open. Without arguments:
+  // all by which people, services and terminals that go away end a program.
+  Interrupts& CatchInterrupts(std::initializer_list<int> signals = {SIGINT, SIGTERM, SIGHUP}) {
     return interrupts_.emplace(signals);
   }
   // Whether one has come. Always false when none are caught.

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -164,7 +163,7 @@ Outcome<ExitStatus> Convert(Session& session, const ConvertArguments& arguments)
     if (!converted) return std::unexpected(converted.error());
     return ExitStatus::kDone;
   }
-  session.CatchInterrupts({SIGINT, SIGTERM});
+  session.CatchInterrupts();
   const auto file = OutputFile::Create(arguments.out, arguments.force);
   if (!file) return std::unexpected(file.error());
   const auto converted =

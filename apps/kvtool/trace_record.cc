@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -73,7 +72,7 @@ Outcome<ExitStatus> Record(Session& session, const RecordArguments& arguments) {
   }
   TraceOptions options = arguments.options;
   if (arguments.in == "-") options.name = "standard input";
-  session.CatchInterrupts({SIGINT, SIGTERM});
+  session.CatchInterrupts();
   const auto cache = session.Open(Access::kRead);
   if (!cache) return std::unexpected(cache.error());
   const auto reader = TraceReader::Open(arguments.in, options);

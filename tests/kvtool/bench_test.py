@@ -159,7 +159,9 @@ class Bench(harness.TestCase):
                               r"uniform +10% +\d+\.\d\d / \d+\.\d\d\n\Z")
 
     def test_an_interrupt_leaves_nothing_behind(self):
-        for made in ("*/database-*/*.log", "*/kvcache/CURRENT"):  # while loading; while asking
+        loading, asking = "*/database-*/*.log", "*/kvcache/CURRENT"
+        for made, number in ((loading, signal.SIGINT), (asking, signal.SIGINT),
+                             (asking, signal.SIGTERM), (asking, signal.SIGHUP)):
             scratch = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
             with subprocess.Popen([harness.KVTOOL, "bench", "--scratch", scratch,
                                    "--records", "200000", "--rounds", "1000"],
@@ -167,11 +169,24 @@ class Bench(harness.TestCase):
                                   env=self.environment) as process:
                 while not list(scratch.glob(made)) and process.poll() is None:
                     time.sleep(0.01)
-                process.send_signal(signal.SIGINT)
+                process.send_signal(number)
                 out, error = process.communicate(timeout=harness.PATIENCE_SECONDS)
             self.assertEqual((process.returncode, out), (3, b""))
             self.assertIn(b"interrupted", error)
             self.assertEqual(os.listdir(scratch), [])
+
+    def test_a_reader_that_goes_away_leaves_nothing_behind(self):
+        scratch = self.path("scratch")
+        os.mkdir(scratch)
+        with subprocess.Popen([harness.KVTOOL, "bench", "--scratch", scratch, "--records", "3000",
+                               "--ops", "1000", "--rounds", "1", "--budget", "5%,10%",
+                               "--against", "rocksdb"], env=self.environment,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdout.close()
+            error = process.stderr.read()
+        self.assertEqual(process.returncode, 3)
+        self.assertRegex(error, rb"\Akvtool: cannot write standard output: [^\n]+\n\Z")
+        self.assertEqual(os.listdir(scratch), [])
 
     def test_wrong_calls(self):
         self.check_wrong_calls(["bench", "--records", "10"], [

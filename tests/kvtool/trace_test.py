@@ -217,15 +217,16 @@ class Convert(TraceCase):
         self.assertFalse(os.path.exists(self.path("out")))
 
     def test_an_interrupted_conversion_leaves_nothing(self):
-        def prepare():
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-            os.kill(os.getpid(), signal.SIGTERM)
         self.write("in", b"a\n")
         self.write("out", b"old")
-        message = self.trace_failure(3, "convert", "--force", "in", "out", preexec_fn=prepare)
-        self.assertIn("interrupted", message)
-        self.assertEqual(sorted(os.listdir(self.directory)), ["in", "out"])
-        self.assertEqual(self.read("out"), b"old")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            def prepare(number=number):
+                signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+                os.kill(os.getpid(), number)
+            message = self.trace_failure(3, "convert", "--force", "in", "out", preexec_fn=prepare)
+            self.assertIn("interrupted", message)
+            self.assertEqual(sorted(os.listdir(self.directory)), ["in", "out"])
+            self.assertEqual(self.read("out"), b"old")
 
 
 class Replay(harness.TestCase):

@@ -21,6 +21,8 @@ ODD_PAIRS = {
     b'"quoted"': b'{"key": 1}',
 }
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def with_pending_signal(number):
     """To be run before exec: the program finds the signal waiting as soon as it looks."""
@@ -167,7 +169,7 @@ class InterruptedLoads(harness.TestCase):
         return lines, err.decode()
 
     def test_what_was_read_is_stored_and_the_command_goes_on(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDING:
             with self.subTest(signal=number):
                 self.db = self.path(f"db-{number.name}")
                 lines, message = self.interrupt(number)
@@ -203,10 +205,18 @@ class Dumps(harness.TestCase):
         return sorted(name for name in os.listdir(self.directory) if name != "db")
 
     def test_an_interrupted_dump_leaves_nothing(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDING:
             message = self.failure(3, "dump", "out.tsv", preexec_fn=with_pending_signal(number))
             self.assertIn("interrupted", message)
             self.assertEqual(self.files(), [])
+
+    def test_what_is_to_be_ignored_does_not_interrupt(self):
+        for number in ENDING:
+            def prepare(number=number):
+                signal.signal(number, signal.SIG_IGN)  # as nohup does
+                with_pending_signal(number)()
+            self.output("dump", "--force", "out.tsv", preexec_fn=prepare)
+            self.assertEqual(self.read("out.tsv"), b"k\tv\n")
 
     def test_an_interrupted_dump_leaves_an_older_file_as_it_was(self):
         self.write("out.tsv", b"older")
