@@ -51,10 +51,15 @@ Outcome<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path,
   if (auto replaceable = CheckReplaceable(path, force); !replaceable) {
     return std::unexpected(replaceable.error());
   }
+  // Who may not read what is replaced may not read what replaces it.
+  struct stat old;
+  const bool replaces = lstat(path.c_str(), &old) == 0;
+  const mode_t mode = replaces ? old.st_mode & 0777 : 0666;
   std::string temporary = fmt::format("{}.{}.partial", path, getpid());
   const int descriptor =
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (descriptor < 0) return CannotWrite(temporary);
+  if (replaces) fchmod(descriptor, mode);  // also what the umask has taken away
   return std::unique_ptr<OutputFile>(new OutputFile(path, std::move(temporary), descriptor));
 }
 

@@ -43,6 +43,21 @@ class Rights(harness.TestCase):
                     self.assertEqual(mode & umask, 0, path)
                     self.assertEqual(mode & 0o6002, 0, path)
 
+    def test_what_is_replaced_keeps_its_own(self):
+        self.output("put", "k", "v")
+        self.write("trace.txt", b"a,1\nb,1\na,1\n")
+        for name, arguments in (("dumped", ["dump"]),
+                                ("converted.csv", ["trace", "convert", "trace.txt"]),
+                                ("recorded", ["trace", "record", "trace.txt"]),
+                                ("report.html", ["simulate", "trace.txt", "--report"])):
+            for mode in (0o600, 0o640, 0o666):
+                with self.subTest(name=name, mode=oct(mode)):
+                    os.chmod(self.write(name, b"older"), mode)
+                    self.run_status(0, *arguments, name, "--force", umask=0o027)
+                    self.assertNotEqual(self.read(name), b"older")
+                    self.assertEqual(stat.S_IMODE(os.stat(self.path(name)).st_mode), mode)
+                    os.remove(self.path(name))
+
 
 class Links(harness.TestCase):
     """Instead of an output file there is a symbolic link to somebody's file."""
