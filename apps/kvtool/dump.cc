@@ -31,9 +31,8 @@ struct Dumped {
 };
 
 // Gives `write` the whole database, a buffer of lines at a time.
-Outcome<Dumped> WriteAll(Session& session, Cache& cache, PairFormat format,
+Outcome<Dumped> WriteAll(Session& session, Cache& cache, PairFormat format, Progress progress,
                          const std::function<Outcome<void>(std::string_view)>& write) {
-  Progress progress("dump", "pairs");
   Dumped dumped;
   std::string lines;
   Outcome<void> written;
@@ -67,11 +66,12 @@ Outcome<ExitStatus> DumpToStandardOutput(Session& session, const DumpArguments& 
   }
   const auto cache = session.Open(Access::kRead);
   if (!cache) return std::unexpected(cache.error());
-  const auto dumped =
-      WriteAll(session, **cache, Format(session, arguments), [&session](std::string_view lines) {
-        session.out().Write(lines);
-        return session.out().Flush();
-      });
+  const auto dumped = WriteAll(session, **cache, Format(session, arguments),
+                               Progress("dump", "pairs", !session.out().terminal()),
+                               [&session](std::string_view lines) {
+                                 session.out().Write(lines);
+                                 return session.out().Flush();
+                               });
   if (!dumped) return std::unexpected(dumped.error());
   return ExitStatus::kDone;
 }
@@ -82,8 +82,9 @@ Outcome<ExitStatus> DumpToFile(Session& session, const DumpArguments& arguments)
   if (!cache) return std::unexpected(cache.error());
   const auto file = OutputFile::Create(arguments.file, arguments.force);
   if (!file) return std::unexpected(file.error());
-  const auto dumped = WriteAll(session, **cache, Format(session, arguments),
-                               [&file](std::string_view lines) { return (*file)->Write(lines); });
+  const auto dumped =
+      WriteAll(session, **cache, Format(session, arguments), Progress("dump", "pairs"),
+               [&file](std::string_view lines) { return (*file)->Write(lines); });
   if (!dumped) return std::unexpected(dumped.error());
   if (auto committed = (*file)->Commit(); !committed) return std::unexpected(committed.error());
   session.out().Line(session.flags().json

@@ -36,8 +36,8 @@ std::string TimeLeft(double seconds) {
 
 }  // namespace
 
-Progress::Progress(std::string_view verb, std::string_view unit)
-    : verb_(verb), unit_(unit), terminal_(isatty(STDERR_FILENO) != 0) {}
+Progress::Progress(std::string_view verb, std::string_view unit, bool shown)
+    : verb_(verb), unit_(unit), terminal_(shown && isatty(STDERR_FILENO) != 0) {}
 
 void Progress::Update(const Done& done) {
   if (!terminal_) return;

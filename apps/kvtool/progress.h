@@ -18,8 +18,8 @@ class Progress {
     std::optional<std::uint64_t> bytes;  // of input read or output written
   };
 
-  // "load" and "pairs", say.
-  Progress(std::string_view verb, std::string_view unit);
+  // "load" and "pairs", say. `shown`: not where the output has the terminal's lines to itself.
+  Progress(std::string_view verb, std::string_view unit, bool shown = true);
   ~Progress() { Erase(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

@@ -50,10 +50,9 @@ using Write = std::function<Outcome<void>(std::string_view)>;
 // Calls `take` with every request of the trace, and returns its reader at its end.
 template <class Take>
 Outcome<std::unique_ptr<TraceReader>> ReadAll(Session& session, const TraceInput& input,
-                                              std::string_view verb, Take take) {
+                                              Progress progress, Take take) {
   auto reader = TraceReader::Open(input.path(), input.options());
   if (!reader) return std::unexpected(reader.error());
-  Progress progress(verb, "requests");
   std::uint64_t requests = 0;
   const auto read =
       ForEachRequest(**reader, progress, [&](const TraceRequest& request) -> Outcome<void> {
@@ -70,17 +69,18 @@ Outcome<NextRequests> FindNext(Session& session, const TraceInput& input) {
   NextRequests next;
   KeyNumbers keys;
   PageVector<std::int64_t> last;  // request of each key, from 1
-  const auto read = ReadAll(session, input, "look ahead", [&](const TraceRequest& request) {
-    next.push_back(-1);
-    const auto number = static_cast<std::int64_t>(next.size());
-    const auto [key, is_new] = keys.Number(HashKey(request.key, 0));
-    if (is_new) {
-      last.push_back(number);
-    } else {
-      next[static_cast<std::size_t>(std::exchange(last[key], number)) - 1] = number;
-    }
-    return Outcome<void>();
-  });
+  const auto read =
+      ReadAll(session, input, Progress("look ahead", "requests"), [&](const TraceRequest& request) {
+        next.push_back(-1);
+        const auto number = static_cast<std::int64_t>(next.size());
+        const auto [key, is_new] = keys.Number(HashKey(request.key, 0));
+        if (is_new) {
+          last.push_back(number);
+        } else {
+          next[static_cast<std::size_t>(std::exchange(last[key], number)) - 1] = number;
+        }
+        return Outcome<void>();
+      });
   if (!read) return std::unexpected(read.error());
   return next;
 }
@@ -108,11 +108,13 @@ Outcome<Converted> ConvertTrace(Session& session, const TraceInput& input, const
     return written;
   };
   writer->Begin(plain);
-  const auto reader = ReadAll(session, input, "convert", [&](const TraceRequest& request) {
-    ++converted.requests;
-    auto added = writer->Add(request, plain);
-    return added && plain.size() >= kBufferBytes ? flush() : added;
-  });
+  const bool shown = out != "-" || !session.out().terminal();
+  const auto reader = ReadAll(session, input, Progress("convert", "requests", shown),
+                              [&](const TraceRequest& request) {
+                                ++converted.requests;
+                                auto added = writer->Add(request, plain);
+                                return added && plain.size() >= kBufferBytes ? flush() : added;
+                              });
   if (!reader) return std::unexpected(reader.error());
   writer->Finish(plain);
   compressor->Add(std::exchange(plain, {}), packed);

@@ -137,8 +137,11 @@ class SharedTrace {
     if (!failure_) failure_ = failure;
   }
 
-  // Once all threads are done.
-  const std::optional<Failure>& failure() const { return failure_; }
+  // Once all threads are done: leaves the terminal's line empty, and tells the failure.
+  const std::optional<Failure>& End() {
+    progress_.Erase();
+    return failure_;
+  }
 
  private:
   std::mutex mutex_;
@@ -200,7 +203,7 @@ Outcome<ReplayResult> ReplayTrace(const std::string& trace, const TraceOptions& 
       workers.emplace_back([&] { result = ReplayChunks(shared, cache); });
     }
   }
-  if (shared.failure()) return std::unexpected(*shared.failure());
+  if (const auto& failure = shared.End()) return std::unexpected(*failure);
   TellBadLines(**reader);
   ReplayResult total;
   total.other_operations = (*reader)->other_operations();

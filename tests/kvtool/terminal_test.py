@@ -70,6 +70,20 @@ class ProgressBars(AtATerminal):
         self.assertRegex(text, r"\r\x1b\[Kkvtool: [^\r\n]*bad.tsv:2: [^\r\n]*\r\n\Z")
 
 
+    def test_none_among_lines_that_go_to_the_terminal(self):
+        self.output("put", "k", "v")
+        trace = self.write("trace", b"a\nb\n")
+        for arguments, shown in ((["dump", "-"], "k\tv\r\n"),
+                                 (["trace", "convert", trace, "-"], "a\r\nb\r\n")):
+            terminal = self.terminal(*arguments, streams=["stdout", "stderr"])
+            self.assertEqual(terminal.finish(), (shown, 0))
+
+    def test_none_before_a_warning(self):
+        trace = self.write("trace", b"a\nb,x\n")
+        text, status = self.terminal("replay", "--skip-bad", trace, streams=["stderr"]).finish()
+        self.assertEqual(status, 0)
+        self.assertRegex(text, r"\r\x1b\[Kkvtool: 1 malformed line left out, [^\r\n]*\r\n\Z")
+
 class LineEditing(AtATerminal):
     def shell(self):
         terminal = self.terminal("shell")
