@@ -50,6 +50,7 @@ Editor::Editor(std::filesystem::path history_file)
         return prompt;
       });
   el_set(edit_line, EL_HIST, history, history_.get());
+  el_set(edit_line, EL_SIGNAL, 1);  // what ends the process sets the terminal back before
   el_set(edit_line, EL_EDITOR, "emacs");
   el_set(edit_line, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   // While a line is edited, Ctrl-C and Ctrl-Z are keys: as signals they would leave the terminal

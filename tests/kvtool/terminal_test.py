@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import termios
 
 import harness
 
@@ -69,7 +70,6 @@ class ProgressBars(AtATerminal):
         self.assertEqual(status, 3)
         self.assertRegex(text, r"\r\x1b\[Kkvtool: [^\r\n]*bad.tsv:2: [^\r\n]*\r\n\Z")
 
-
     def test_none_among_lines_that_go_to_the_terminal(self):
         self.output("put", "k", "v")
         trace = self.write("trace", b"a\nb\n")
@@ -83,6 +83,7 @@ class ProgressBars(AtATerminal):
         text, status = self.terminal("replay", "--skip-bad", trace, streams=["stderr"]).finish()
         self.assertEqual(status, 0)
         self.assertRegex(text, r"\r\x1b\[Kkvtool: 1 malformed line left out, [^\r\n]*\r\n\Z")
+
 
 class LineEditing(AtATerminal):
     def shell(self):
@@ -149,6 +150,15 @@ class LineEditing(AtATerminal):
         shell.wait_for_prompt("kvtool> ")  # drawn again, with the line
         self.assertIn("\nvalue\r\n", self.ask(shell, ""))
         self.leave(shell)
+
+    def test_a_signal_that_ends_it_leaves_the_terminal_as_it_was(self):
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(signal=number.name):
+                shell = self.shell()
+                shell.process.send_signal(number)
+                self.assertEqual(shell.process.wait(timeout=harness.PATIENCE_SECONDS), -number)
+                wanted = termios.ICANON | termios.ISIG
+                self.assertEqual(termios.tcgetattr(shell.descriptor)[3] & wanted, wanted)
 
     def test_characters_of_several_bytes(self):
         for locale in ("C.UTF-8", "C", "POSIX", "xx_XX.UTF-8"):  # the last one there is not
