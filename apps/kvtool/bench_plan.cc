@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <ranges>
 #include <system_error>
@@ -12,6 +14,7 @@
 
 #include "base/printable.h"
 #include "bench_systems.h"
+#include "kvcache/size.h"
 #include "plot.h"
 #include "simulation_flags.h"
 #include "trace_workload.h"
@@ -90,6 +93,35 @@ Outcome<std::vector<Contender>> ChooseContenders(const BenchArguments& arguments
   return contenders;
 }
 
+std::uint64_t MachineMemory() {
+  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+// A round's requests and their keys are prepared in memory.
+Outcome<void> CheckRounds(const BenchArguments& arguments) {
+  if (arguments.operations < arguments.threads) {
+    return WrongCall(fmt::format("--ops {}: fewer than the {} threads; give each one operation",
+                                 arguments.operations, arguments.threads));
+  }
+  const std::uint64_t most = MachineMemory() / (sizeof(Request) + kKeyBytes);
+  if (arguments.operations > most) {
+    return WrongCall(fmt::format("--ops {}: this machine has memory for {}; give fewer",
+                                 arguments.operations, most));
+  }
+  if (!std::isfinite(arguments.read_us)) {
+    return WrongCall(fmt::format("--read-us {}: give microseconds, such as 75", arguments.read_us));
+  }
+  return {};
+}
+
+Outcome<void> CheckBudget(const Case& one) {
+  const std::uint64_t memory = MachineMemory();
+  if (one.budget <= memory) return {};
+  return WrongCall(fmt::format("--budget {}: this machine has {} of memory; give less",
+                               one.budget_text, FormatSize(memory)));
+}
+
 // What the sides do before, on the same keys.
 Outcome<std::optional<WorkloadInfo>> ChooseBefore(const BenchArguments& arguments,
                                                   const std::vector<Case>& cases) {
@@ -112,6 +144,7 @@ Outcome<std::optional<WorkloadInfo>> ChooseBefore(const BenchArguments& argument
 
 Outcome<Bench> PlanBench(const BenchArguments& arguments) {
   Bench bench;
+  if (auto able = CheckRounds(arguments); !able) return std::unexpected(able.error());
   const auto budgets = ParseBudgets(arguments.budgets);
   if (!budgets) return std::unexpected(budgets.error());
   for (const std::string& name : arguments.workloads) {
@@ -123,6 +156,7 @@ Outcome<Bench> PlanBench(const BenchArguments& arguments) {
                              .records = records,
                              .budget_text = budget.text,
                              .budget = budget.Of(records * (kKeyBytes + arguments.value_bytes))});
+      if (auto able = CheckBudget(bench.cases.back()); !able) return std::unexpected(able.error());
     }
   }
   auto contenders = ChooseContenders(arguments);

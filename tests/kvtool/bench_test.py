@@ -202,6 +202,11 @@ class Bench(harness.TestCase):
             (["--workload", "c", "--after", "mixgraph"], ["--after mixgraph", "c has other keys"]),
             (["--settle", "0"], ["--settle"]),
             (["--ops", "0"], ["--ops"]),
+            (["--ops", "1", "--threads", "2"], ["--ops 1", "2 threads", "give each"]),
+            (["--ops", "1000000000000000000"], ["--ops 1000000000000000000", "give fewer"]),
+            (["--budget", "8192PiB"], ["--budget 8192PiB", "of memory; give less"]),
+            (["--read-us", "nan"], ["--read-us nan", "microseconds"]),
+            (["--read-us", "inf"], ["--read-us"]),
             (["--batch", "0"], ["--batch"]),
         ])
         self.assertIn("--scratch", self.failure(3, "bench", "--scratch", self.path("nowhere")))
