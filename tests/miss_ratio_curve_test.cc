@@ -139,6 +139,20 @@ TEST_CASE("lru's exact curve by stack distances is that of its simulations") {
   CheckEqual((*alone)[0].miss_ratios, (*beside)[0].miss_ratios);
 }
 
+TEST_CASE("exact curves of a part of a trace") {
+  const CurveScene scene(100);
+  const auto curves = [&](const std::vector<std::string>& policies, std::uint64_t requests) {
+    auto exact = ExactCurves(scene.path, {.requests = requests}, SpecsOf(policies), scene.sizes);
+    REQUIRE(exact);
+    return std::move(*exact);
+  };
+  const std::uint64_t half = scene.sample.all_requests / 2;
+  const std::vector<MissRatioCurve> beside = curves({"lru", "opt"}, half);
+  CHECK(beside[0].miss_ratios.back() > curves({"lru"}, 2 * half)[0].miss_ratios.back());
+  CheckEqual(curves({"lru"}, half)[0].miss_ratios, beside[0].miss_ratios);
+  CheckEqual(curves({"opt"}, half)[0].miss_ratios, beside[1].miss_ratios);
+}
+
 TEST_CASE("estimated curves are exact at the anchors, and those of lru and opt are left alone") {
   const CurveScene scene(400);
   const std::vector<MissRatioCurve> exact = scene.Exact();

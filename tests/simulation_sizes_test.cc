@@ -1,7 +1,9 @@
-// What simulations make of sizes, of traces that are short, and of those that are malformed.
+// What simulations make of sizes, and of traces that are short, that grow and that are malformed.
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <fstream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -132,6 +134,29 @@ TEST_CASE("caches of no and of one object") {
     CHECK(results[i].objects == 0);
     CHECK(results[i + 1].counts.misses == 3);
     CHECK(results[i + 1].objects == 1);
+  }
+}
+
+TEST_CASE("what comes to a trace after it was scanned is left out") {
+  const TempFolder folder;
+  const std::string path = WriteTrace(folder, RandomTrace(Seed(), kRequests - 77, 300));
+  std::vector<SimulatedCase> cases;
+  for (const std::string& policy : AllPolicies()) cases.push_back({SpecOf(policy), 50});
+  const auto others = std::span(cases).first(cases.size() - 1);  // all but opt
+  const TraceScan scan = Scan(path);
+  const auto before = MustSimulate(path, cases);
+  std::ofstream file(path, std::ios::app);
+  for (std::size_t i = 0; i < 2 * kRequests; ++i) file << i << '\n';
+  file.close();
+  const auto told = Simulate(path, others, {.requests = scan.requests, .threads = 2}, {});
+  const auto known_by_opt = Simulate(path, cases, {.threads = 2}, scan.next_uses);
+  for (const auto& results : {told, known_by_opt}) {
+    REQUIRE(results);
+    for (std::size_t i = 0; i < results->size(); ++i) {
+      CAPTURE(i);
+      CHECK((*results)[i].counts.requests == scan.requests);
+      CHECK((*results)[i].counts.misses == before[i].counts.misses);
+    }
   }
 }
 

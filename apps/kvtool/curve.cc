@@ -85,6 +85,7 @@ Outcome<void> ComputeExactly(const CurveArguments& arguments, const TraceInput& 
   auto exact = ExactCurves(input.path(),
                            {.sizes = curves.unit,
                             .trace = input.options(),
+                            .requests = curves.sample.all_requests,
                             .threads = arguments.threads,
                             .progress = Reporter(progress)},
                            SpecsOf(curves.policies), curves.sizes);

@@ -38,6 +38,7 @@ Outcome<EstimatedCurves> Estimate(const TraceInput& input, const SampledTrace& s
   auto estimated = EstimateCurves(input.path(), sample,
                                   {.sizes = object_sizes,
                                    .trace = input.options(),
+                                   .requests = sample.all_requests,
                                    .threads = threads,
                                    .progress = Reporter(progress)},
                                   policies, sizes, flags.anchors);

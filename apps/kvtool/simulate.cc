@@ -91,6 +91,7 @@ Outcome<SimulatedTrace> SimulateTrace(const Plan& plan, const SimulateArguments&
   auto results = Simulate(input->path(), cases,
                           {.sizes = plan.unit,
                            .trace = input->options(),
+                           .requests = trace.scan.requests,
                            .threads = arguments.threads,
                            .progress = Reporter(progress)},
                           trace.scan.next_uses);

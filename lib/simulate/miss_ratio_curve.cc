@@ -165,7 +165,7 @@ namespace {
 Result<MissRatioCurve> LruByStackDistances(const std::string& path,
                                            const SimulationOptions& options,
                                            std::span<const std::uint64_t> sizes) {
-  auto reader = RequestReader::Open(path, options.trace, options.sizes);
+  auto reader = RequestReader::Open(path, options.trace, options.sizes, options.requests);
   if (!reader) return std::unexpected(reader.error());
   StackDistances distances;
   std::vector<SimulatedRequest> batch;

@@ -25,16 +25,16 @@ std::uint64_t BytesInTier(std::size_t key_bytes, std::size_t value_bytes) {
 }  // namespace
 
 Result<RequestReader> RequestReader::Open(const std::string& path, const TraceOptions& options,
-                                          const ObjectSizes& sizes) {
+                                          const ObjectSizes& sizes, std::uint64_t most) {
   auto reader = TraceReader::Open(path, options);
   if (!reader) return std::unexpected(reader.error());
-  return RequestReader(std::move(*reader), options.name.empty() ? path : options.name, sizes);
+  return RequestReader(std::move(*reader), options.name.empty() ? path : options.name, sizes, most);
 }
 
 Result<void> RequestReader::Next(std::vector<SimulatedRequest>& batch) {
   batch.clear();
   TraceRequest request;
-  while (batch.size() < kBatch) {
+  for (; left_ > 0 && batch.size() < kBatch; --left_) {
     const Result<bool> more = reader_->Next(request);
     if (!more) return std::unexpected(more.error());
     if (!*more) break;

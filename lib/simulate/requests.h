@@ -44,10 +44,13 @@ struct SimulatedRequest {
 class RequestReader {
  public:
   static constexpr std::size_t kBatch = std::size_t{1} << 14;
+  static constexpr std::uint64_t kAll = ~std::uint64_t{0};
 
-  // Errors: as TraceReader's; in bytes, kInvalidArgument for a request without a size too.
+  // The trace ends after `most` requests, even if there are more: one that is still being recorded
+  // grows from pass to pass. Errors: as TraceReader's; in bytes, kInvalidArgument for a request
+  // without a size too.
   static Result<RequestReader> Open(const std::string& path, const TraceOptions& options,
-                                    const ObjectSizes& sizes);
+                                    const ObjectSizes& sizes, std::uint64_t most = kAll);
 
   // Replaces `batch` by the next requests, at most kBatch; by none at the end.
   Result<void> Next(std::vector<SimulatedRequest>& batch);
@@ -58,14 +61,16 @@ class RequestReader {
   const TraceReader& trace() const { return *reader_; }
 
  private:
-  RequestReader(std::unique_ptr<TraceReader> reader, std::string path, const ObjectSizes& sizes)
-      : reader_(std::move(reader)), path_(std::move(path)), sizes_(sizes) {}
+  RequestReader(std::unique_ptr<TraceReader> reader, std::string path, const ObjectSizes& sizes,
+                std::uint64_t most)
+      : reader_(std::move(reader)), path_(std::move(path)), sizes_(sizes), left_(most) {}
 
   Result<std::uint64_t> SizeOf(const TraceRequest& request) const;
 
   std::unique_ptr<TraceReader> reader_;
   std::string path_;
   ObjectSizes sizes_;
+  std::uint64_t left_;  // requests
   std::uint64_t key_bytes_ = 0;
   bool has_sizes_ = false;
 };

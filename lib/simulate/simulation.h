@@ -16,13 +16,14 @@ namespace kvcache {
 struct SimulationOptions {
   ObjectSizes sizes = SizeUnit::kObjects;
   TraceOptions trace = {};
+  std::uint64_t requests = RequestReader::kAll;  // at most so many, the first
   unsigned threads = 1;
   OnProgress progress = [](std::uint64_t) {};
 };
 
 // The results, in the order of `cases`. The caches are shared out between the threads, and the
-// trace is read beside them. `next_uses`: of a scan of the same trace, needed if there is an opt.
-// Errors: as RequestReader's.
+// trace is read beside them. `next_uses`: of a scan of the same trace, needed if there is an opt;
+// what came to the trace after the scan is left out then. Errors: as RequestReader's.
 Result<std::vector<SimulationResult>> Simulate(const std::string& path,
                                                std::span<const SimulatedCase> cases,
                                                const SimulationOptions& options,
