@@ -5,9 +5,9 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
-#include <thread>
 
 #include "simulate/stack_distances.h"
+#include "simulate/worker_threads.h"
 
 namespace kvcache {
 namespace {
@@ -18,15 +18,20 @@ bool HasOpt(Policies policies) {
   return std::ranges::any_of(policies, [](const auto& policy) { return !policy; });
 }
 
-// Calls `run(i)` for i below `count`, by so many threads.
+// Calls `run(i)` for i below `count`, by so many threads. What it throws first is thrown here.
 void InParallel(unsigned threads, std::size_t count, const std::function<void(std::size_t)>& run) {
   std::atomic<std::size_t> next{0};
+  FirstException thrown;
   const auto work = [&] {
-    for (std::size_t i = next++; i < count; i = next++) run(i);
+    thrown.Catch([&] {
+      for (std::size_t i = next++; i < count && !thrown.caught(); i = next++) run(i);
+    });
   };
-  std::vector<std::jthread> others;
-  for (unsigned i = 1; i < threads; ++i) others.emplace_back(work);
-  work();
+  {
+    const auto others = StartThreads(threads, work);
+    work();
+  }
+  thrown.Rethrow();
 }
 
 // Policy by policy, of each all sizes.

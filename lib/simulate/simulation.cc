@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <cstddef>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "simulate/lane.h"
+#include "simulate/worker_threads.h"
 
 namespace kvcache {
 namespace {
@@ -25,10 +26,12 @@ class Simulator {
   Result<void> Run() {
     if (auto read = reader_.Next(batch_); !read) return read;
     {
-      std::vector<std::jthread> threads;
-      for (unsigned i = 1; i < options_.threads; ++i) threads.emplace_back([this] { Work(); });
+      const auto others = StartThreads(options_.threads, [this] { Work(); });
+      // Nobody is to wait for those that could not be started.
+      for (std::size_t i = others.size() + 1; i < options_.threads; ++i) round_.arrive_and_drop();
       Work();
     }
+    thrown_.Rethrow();
     return read_;
   }
 
@@ -40,21 +43,25 @@ class Simulator {
 
   void Work() {
     while (!batch_.empty()) {
-      for (std::size_t task = task_++; task <= lanes_.size(); task = task_++) {
-        if (task == 0) {
-          read_ = reader_.Next(next_batch_);
-        } else {
-          lanes_[task - 1]->Run(batch_, first_);
-        }
-      }
+      thrown_.Catch([this] { RunTasks(); });
       round_.arrive_and_wait();
+    }
+  }
+
+  void RunTasks() {
+    for (std::size_t task = task_++; task <= lanes_.size(); task = task_++) {
+      if (task == 0) {
+        read_ = reader_.Next(next_batch_);
+      } else {
+        lanes_[task - 1]->Run(batch_, first_);
+      }
     }
   }
 
   void NextRound() {
     first_ += batch_.size();
-    options_.progress(first_);
-    if (!read_) next_batch_.clear();
+    thrown_.Catch([this] { options_.progress(first_); });
+    if (!read_ || thrown_.caught()) next_batch_.clear();
     std::swap(batch_, next_batch_);
     task_ = 0;
   }
@@ -66,6 +73,7 @@ class Simulator {
   std::vector<SimulatedRequest> next_batch_;
   std::uint64_t first_ = 0;  // the number of the batch's first request
   Result<void> read_;
+  FirstException thrown_;
   std::atomic<std::size_t> task_{0};  // of this round: 0 is to read, the others are lanes
   std::barrier<EndRound> round_;
 };

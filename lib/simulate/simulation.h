@@ -21,9 +21,10 @@ struct SimulationOptions {
   OnProgress progress = [](std::uint64_t) {};
 };
 
-// The results, in the order of `cases`. The caches are shared out between the threads, and the
-// trace is read beside them. `next_uses`: of a scan of the same trace, needed if there is an opt;
-// what came to the trace after the scan is left out then. Errors: as RequestReader's.
+// The results, in the order of `cases`. The caches are shared out between the threads, or as many
+// as the system gives, and the trace is read beside them. What is thrown in them is thrown here.
+// `next_uses`: of a scan of the same trace, needed if there is an opt; what came to the trace after
+// the scan is left out then. Errors: as RequestReader's.
 Result<std::vector<SimulationResult>> Simulate(const std::string& path,
                                                std::span<const SimulatedCase> cases,
                                                const SimulationOptions& options,
