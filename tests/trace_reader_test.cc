@@ -314,8 +314,10 @@ TEST_CASE("cachelib: a line counts as often as it says") {
   CHECK(FormatOf(text) == "cachelib");
   CHECK(ReadText("op_time,key,key_size,op,op_count,size,cache_hits\n9,a,1,GET,1,2,0\n") ==
         "2:a,3@9");
-  CHECK(ReadText("key,op,op_count\na,GET,0\n") ==
-        "trace:2: op_count \"0\" is not a number from 1 on");
+  for (const std::string count : {"0", "16777217", "18446744073709551615"}) {
+    CHECK(ReadText("key,op,op_count\na,GET," + count + "\n") ==
+          "trace:2: op_count \"" + count + "\" is not a number from 1 to 16777216");
+  }
   CHECK(ReadText("key,op\n", {.format = "cachelib"}) ==
         "trace:1: no header with key, op and op_count; the first line has key, op");
 }
@@ -330,6 +332,13 @@ TEST_CASE("lis: each line asks for consecutive blocks") {
   CHECK(ReadText("1 0 0 4\n", lis).starts_with("trace:1: 0 blocks"));
   CHECK(ReadText("1 x 0 4\n", lis) == "trace:1: \"x\" is not a number");
   CHECK(ReadText("18446744073709551615 2 0 0\n", lis).starts_with("trace:1: blocks with numbers"));
+  for (const std::string blocks : {"16777217", "18446744073709551615"}) {
+    const std::string line = "0 " + blocks + " 0 0\n";
+    CHECK(ReadText(line, lis) ==
+          "trace:1: " + blocks + " blocks; a line asks for 16777216 at most");
+    CHECK(FormatOf(line + "1 1 0 1\n") == "text");
+  }
+  CHECK(FormatOf("0 16777216 0 0\n1 1 0 1\n") == "lis");
   CHECK(ReadText("5 2 0 0\n9 0 0 1\n6 1 0 2", {.format = "lis", .skip_bad = true})
             .starts_with("1:5 1:6 3:6 bad:1 trace:2: 0 blocks"));
 }

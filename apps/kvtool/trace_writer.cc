@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "bytes.h"
+#include "simulate/trace_format.h"
 
 namespace kvcache::kvtool {
 namespace {
@@ -112,7 +113,8 @@ class LisWriter : public TraceWriter {
   Outcome<void> Add(const TraceRequest& request, std::string& out) override {
     const auto block = NumberOf(request.key);
     if (!block) return CannotHold(request, "lis holds only numbers of blocks; choose another --to");
-    if (blocks_ > 0 && *block != 0 && *block - 1 == last_) {
+    const bool has_room = blocks_ > 0 && blocks_ < kMostRequestsOfLine;
+    if (has_room && *block != 0 && *block - 1 == last_) {
       ++blocks_;
     } else {
       Finish(out);

@@ -1,5 +1,6 @@
 // `cachelib`: the key-value traces that Meta published with CacheLib: csv with the columns key, op,
-// op_count and mostly size, key_size and op_time. A line stands for op_count requests.
+// op_count and mostly size, key_size and op_time. A line stands for op_count requests, 2^24 at
+// most.
 #include <fmt/format.h>
 
 #include <cstddef>
@@ -26,9 +27,9 @@ class CacheLibParser final : public LineParser {
     request = {.key = table_[key_]};
     if (request.key.empty()) return Malformed("no key");
     std::uint64_t count = 0;
-    if (!ParseNumber(table_[count_], count) || count == 0) {
-      return Malformed(
-          fmt::format("op_count \"{}\" is not a number from 1 on", Excerpt(table_[count_])));
+    if (!ParseNumber(table_[count_], count) || count == 0 || count > kMostRequestsOfLine) {
+      return Malformed(fmt::format("op_count \"{}\" is not a number from 1 to {}",
+                                   Excerpt(table_[count_]), kMostRequestsOfLine));
     }
     for (const auto& column : {size_, key_size_}) {
       std::uint64_t bytes = 0;

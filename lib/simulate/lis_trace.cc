@@ -1,5 +1,6 @@
 // `lis`: the traces of Megiddo and Modha's ARC (FAST 2003): a line is
-// first block, number of blocks, 0, number of the request, and asks for each of the blocks.
+// first block, number of blocks, 0, number of the request, and asks for each of the blocks, of
+// which there are 2^24 at most.
 #include <fmt/format.h>
 
 #include <array>
@@ -33,6 +34,10 @@ class LisParser final : public LineParser {
     if (count < fields_.size()) return NoFields();
     const auto [first, blocks, ignored, number] = fields_;
     if (blocks == 0) return Malformed("0 blocks; the second number says how many are asked for");
+    if (blocks > kMostRequestsOfLine) {
+      return Malformed(
+          fmt::format("{} blocks; a line asks for {} at most", blocks, kMostRequestsOfLine));
+    }
     if (blocks - 1 > std::numeric_limits<std::uint64_t>::max() - first) {
       return Malformed("blocks with numbers beyond 2^64");
     }

@@ -1,6 +1,7 @@
 // The formats that traces come in, one file each. Reading, help and error texts draw on this list.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +13,10 @@
 #include "simulate/trace_reader.h"
 
 namespace kvcache {
+
+// A line that claims to be more requests is malformed: a few bytes of a file would keep whoever
+// reads it busy for ever.
+inline constexpr std::uint64_t kMostRequestsOfLine = std::uint64_t{1} << 24;
 
 // The first bytes of a trace, some thousand if it has as many.
 struct TraceSample {

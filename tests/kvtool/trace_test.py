@@ -145,6 +145,8 @@ class Convert(TraceCase):
                     back = self.convert(other, "text", *(["--format", to] if not text else []))
                     self.assertEqual(back, text)
         self.assertEqual(self.convert(self.convert(LIS, "text"), "lis"), LIS)
+        most = b"5 16777216 0 0\n16777221 1 0 1\n"  # no line may ask for more
+        self.assertEqual(self.convert(most, "lis"), most)
         for text in (CSV, TWITTER, CACHELIB):
             records = self.convert(text, "oracle-general")
             self.assertEqual(self.convert(self.convert(records, "csv"), "oracle-general"), records)
