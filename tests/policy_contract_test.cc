@@ -242,6 +242,18 @@ TEST_CASE("whatever the marks hold, no policy asserts, loops or loses a node") {
   });
 }
 
+TEST_CASE("a count that cannot grow any more stays, and does not begin anew") {
+  for (const char* spec : {"lfu", "lfu-da", "gdsf"}) {
+    CAPTURE(spec);
+    Stage stage(spec, true);
+    stage.Insert(0);
+    stage.Insert(1);
+    stage.node(0).mark[0] = ~std::uint32_t{0};
+    stage.policy().Touch(stage.node(0));
+    CHECK(stage.Evict() == 1);
+  }
+}
+
 // As a live switch does it: hits already mark for the new policy while the old one is emptied.
 TEST_CASE(
     "nodes move from policy to policy while the new one's hits overwrite the old one's marks") {

@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "kvcache/policy.h"
 #include "policy/lazy_heap.h"
@@ -26,7 +27,8 @@ class GreedyDual : public Policy {
 
   void Touch(PolicyNode& node) override {
     if (!heap_.Has(node)) return;
-    node.mark[0].store(References(node) + 1, std::memory_order_relaxed);
+    const std::uint32_t count = References(node);
+    node.mark[0].store(count + (count != kMost), std::memory_order_relaxed);
     heap_.ChangeRank(node, Rank(node));
   }
 
@@ -60,6 +62,8 @@ class GreedyDual : public Policy {
 
     friend auto operator<=>(const PriorityAndTime&, const PriorityAndTime&) = default;
   };
+
+  static constexpr std::uint32_t kMost = std::numeric_limits<std::uint32_t>::max();
 
   static std::uint32_t References(const PolicyNode& node) {
     return node.mark[0].load(std::memory_order_relaxed);
