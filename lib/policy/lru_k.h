@@ -45,9 +45,9 @@ class TimeRows {
   // The number of a row for the node.
   std::uint32_t Take(const PolicyNode& node) {
     std::uint32_t row = count_;
-    if (free_.size() > 0) {
-      row = free_.back();
-      free_.pop_back();
+    if (free_ != 0) {
+      row = free_ / 2 - 1;
+      free_ = At(row)[0].load(std::memory_order_relaxed);
     } else {
       EnsureChunk(ChunkOf(row));
       ++count_;
@@ -55,14 +55,11 @@ class TimeRows {
     SetOwner(row, node);
     return row;
   }
-  // Without memory to remember it the row stays unused.
+  // Needs no memory: free rows are a chain, and have their link where others have their node's
+  // name.
   void Free(std::uint32_t row) {
-    At(row)[0].store(0, std::memory_order_relaxed);
-    try {
-      free_.push_back(row);
-    } catch (const std::bad_alloc&) {
-      return;
-    }
+    At(row)[0].store(free_, std::memory_order_relaxed);
+    free_ = 2 * (row + 1);
   }
   void SetOwner(std::uint32_t row, const PolicyNode& node) {
     At(row)[0].store(NameOf(node), std::memory_order_relaxed);
@@ -77,9 +74,7 @@ class TimeRows {
     return words + 1;
   }
 
-  std::size_t MemoryBytes() const {
-    return count_ * stride_ * sizeof(std::uint32_t) + free_.capacity_bytes();
-  }
+  std::size_t MemoryBytes() const { return count_ * stride_ * sizeof(std::uint32_t); }
 
  private:
   using Word = std::atomic<std::uint32_t>;
@@ -95,7 +90,8 @@ class TimeRows {
   std::size_t ChunkBytes(std::size_t chunk) const {
     return RoundUp((kFirstChunkRows << chunk) * stride_ * sizeof(std::uint32_t), kPageSize);
   }
-  // Never 0. Nodes have addresses of their own, so do not share a name but by rare accident.
+  // Odd, as no link is. Nodes have addresses of their own, so do not share a name but by rare
+  // accident.
   static std::uint32_t NameOf(const PolicyNode& node) {
     return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(&node) >> 2) | 1;
   }
@@ -116,7 +112,7 @@ class TimeRows {
 
   const std::size_t stride_;  // words a row: the node's name, then its times
   std::array<std::atomic<Word*>, kChunks> chunks_{};
-  PageVector<std::uint32_t> free_;
+  std::uint32_t free_ = 0;  // the link to the row freed last: twice its number plus 1; 0: none
   std::uint32_t count_ = 0;
 };
 
@@ -138,6 +134,15 @@ class LruK final : public RankedPolicy<LruK> {
     times[0].store(AdmissionTime(), std::memory_order_relaxed);
     for (std::size_t i = 1; i < k_; ++i) {
       times[i].store(known.empty() ? 0 : known[i - 1], std::memory_order_relaxed);
+    }
+  }
+
+  void Insert(PolicyNode& node) override {
+    try {
+      RankedPolicy::Insert(node);
+    } catch (...) {
+      OnErase(node);  // the row that Admit took
+      throw;
     }
   }
 

@@ -45,15 +45,20 @@ void Shard::Touch(Entry& entry) {
   if (current->Has(entry)) current->policy->Touch(entry.node());
 }
 
+std::size_t Shard::Excess() const {
+  const std::size_t held = table_.size() + withdrawn_;
+  return held < entry_limit_ ? 0 : held - entry_limit_ + 1;
+}
+
 void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted) {
+  // First: a victim must not be lost for lack of memory, nor an admitted entry not be inserted.
+  evicted.reserve(evicted.size() + Excess());
   Ordering* current = ordering_.load(std::memory_order_relaxed);
   current->policy->Admit(entry.node(), hash, WeightOf(entry));
-  while (table_.size() + withdrawn_ >= entry_limit_) {
-    evicted.push_back(nullptr);  // first: a victim must not be lost for lack of memory
-    if (Evict({&evicted.back(), 1}, 1) == 0) {
-      evicted.pop_back();
-      break;
-    }
+  while (Excess() > 0) {
+    Entry* victim = nullptr;
+    if (Evict({&victim, 1}, 1) == 0) break;
+    evicted.push_back(victim);
   }
   current->policy->Insert(entry.node());
   Own(entry, *current);

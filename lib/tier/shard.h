@@ -118,6 +118,8 @@ class alignas(64) Shard {
   std::uint64_t HashOf(const Entry& entry) const { return HashKey(entry.key(), seed_); }
 
  private:
+  // How many must leave before one more fits by number.
+  std::size_t Excess() const;
   bool counts_entries() const { return entry_limit_ != kNoEntryLimit; }
   void TellCapacity(const Ordering& ordering) const;
   std::uint32_t WeightOf(const Entry& entry) const;

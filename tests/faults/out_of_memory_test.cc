@@ -23,6 +23,7 @@
 #include "support/temp_folder.h"
 #include "support/text.h"
 #include "support/watchdog.h"
+#include "tier/policy_registry.h"
 
 namespace kvcache::testing {
 namespace {
@@ -243,6 +244,51 @@ bool Ends(std::int64_t granted, F&& call) {
   } catch (const std::bad_alloc&) {
     return false;
   }
+}
+
+TEST_CASE("what a policy has no memory to insert leaves nothing behind in it") {
+  constexpr std::size_t kNodes = 5000;
+  std::vector<std::string> policies = {"lru-k:k=3"};
+  for (const PolicyInfo& info : RegisteredPolicies()) policies.push_back(info.name);
+  for (const std::string& spec : policies) {
+    CAPTURE(spec);
+    std::vector<PolicyNode> nodes(kNodes);
+    PolicyContext context;
+    context.hash = [&](const PolicyNode& node) {
+      return static_cast<std::uint64_t>(&node - nodes.data());
+    };
+    const auto policy = std::move(*MakePolicy(spec, context));
+    policy->SetCapacity(kNodes);
+    std::size_t next = 0;
+    const auto insert = [&] {
+      policy->Admit(nodes[next], next, 1);
+      return Ends(0, [&] { policy->Insert(nodes[next]); });
+    };
+    while (insert()) REQUIRE(++next < kNodes);
+    const std::size_t bytes = policy->MemoryBytes();
+    for (int i = 0; i < 20'000; ++i) {
+      if (insert()) FAIL("there was memory");
+    }
+    CHECK(policy->size() == next);
+    CHECK(policy->MemoryBytes() <= bytes + 4096);
+  }
+}
+
+TEST_CASE("entries that memory runs out for leave nothing behind in the order") {
+  Options options = WithRoom(kPlenty, "lru-k:k=3");
+  options.capacity_entries = 20;
+  Stage stage(options);
+  const auto run_out = [&stage](std::size_t times) {
+    for (std::size_t i = 0; i < times; ++i) {
+      const std::string key = Key(i % kPairs);
+      for (std::int64_t granted = 0; granted < 12; ++granted) {
+        Ends(granted, [&] { [[maybe_unused]] const auto value = stage.cache().Get(key); });
+      }
+    }
+    return stage.cache().GetStats().memory_bytes;
+  };
+  const std::uint64_t bytes = run_out(2 * kPairs);
+  CHECK(run_out(3000) == bytes);
 }
 
 TEST_CASE("memory runs out at every request of a recording's start, which can begin again then") {
