@@ -242,6 +242,17 @@ TEST_CASE("whatever the marks hold, no policy asserts, loops or loses a node") {
   });
 }
 
+TEST_CASE("nodes whose marks are the largest there are leave too") {
+  ForEach([](const std::string& spec, bool exact) {
+    Stage stage(spec, exact);
+    for (std::size_t i = 0; i < kNodes; ++i) {
+      stage.Insert(i);
+      for (auto& mark : stage.node(i).mark) mark = ~std::uint32_t{0};
+    }
+    CHECK(stage.TakeAll(&Stage::Evict).size() == kNodes);
+  });
+}
+
 TEST_CASE("a count that cannot grow any more stays, and does not begin anew") {
   for (const char* spec : {"lfu", "lfu-da", "gdsf"}) {
     CAPTURE(spec);

@@ -154,13 +154,13 @@ class RankedPolicy : public Policy {
 
   PolicyNode* FindVictim() {
     PolicyNode* least = nullptr;
-    std::uint64_t least_rank = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t least_rank = 0;
     for (int repairs = 0; exact_ || repairs < kRepairs; ++repairs) {
       const auto [recorded, node] = heap_.top();
       const std::uint64_t rank = self().Rank(*node);
       if (rank == recorded) return node;
       heap_.ChangeRank(*node, rank);
-      if (rank < least_rank) {
+      if (least == nullptr || rank < least_rank) {
         least_rank = rank;
         least = node;
       }
