@@ -112,7 +112,7 @@ class TimeRows {
 
   const std::size_t stride_;  // words a row: the node's name, then its times
   std::array<std::atomic<Word*>, kChunks> chunks_{};
-  std::uint32_t free_ = 0;  // the link to the row freed last: twice its number plus 1; 0: none
+  std::uint32_t free_ = 0;  // the link to the row freed last, 2 * (its number + 1); 0: none
   std::uint32_t count_ = 0;
 };
 

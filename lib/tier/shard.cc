@@ -51,8 +51,11 @@ std::size_t Shard::Excess() const {
 }
 
 void Shard::Link(std::uint64_t hash, Entry& entry, std::vector<Entry*>& evicted) {
-  // First: a victim must not be lost for lack of memory, nor an admitted entry not be inserted.
-  evicted.reserve(evicted.size() + Excess());
+  // First: a victim must not be lost for lack of memory, nor an admitted entry not be inserted. Not
+  // by reserve, which would move a long list for every entry that is added.
+  const std::size_t before = evicted.size();
+  evicted.resize(before + Excess());
+  evicted.resize(before);
   Ordering* current = ordering_.load(std::memory_order_relaxed);
   current->policy->Admit(entry.node(), hash, WeightOf(entry));
   while (Excess() > 0) {
