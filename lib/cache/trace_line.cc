@@ -8,7 +8,7 @@
 namespace kvcache {
 namespace {
 
-// No control characters, nor what ends a key; and none of the bytes that UTF-8 does not have, with
+// No control characters, nor what ends a key; and none of the bytes that begin no UTF-8, with
 // one of which files compressed by zstd begin.
 bool IsPlain(std::string_view key) {
   bool odd = key.empty() || key.starts_with("0x");

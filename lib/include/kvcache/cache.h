@@ -42,10 +42,13 @@ class Protocol;  // internal (lib/cache/protocol.h)
 // another program (exec) or ends by _exit changes nothing for its parent.
 //
 // Errors: those of the store, as they come. A full or small tier never makes a call fail. Without
-// memory a call throws std::bad_alloc or does without the tier, which stays in order;
-// tests/FAULTS.md has a table of what can fail.
+// memory a call throws std::bad_alloc or does without the tier, which stays in order; who waits for
+// another's load or computation gets kInternal then. tests/FAULTS.md has a table of what can fail.
 //
-// Rights: files are made as the process's umask says. Keys and values are in no log.
+// Sizes: keys of 16 MiB and values of 4 GiB, and more, are served from the store and never cached.
+//
+// Rights: files are made as the process's umask says. Nothing of keys or values is written to info
+// logs, and in messages there are only keys that the caller has given.
 class Cache {
  public:
   // Opens RocksDB at options.path.
@@ -77,12 +80,13 @@ class Cache {
   // All of the batch or nothing.
   Result<void> Write(const Batch& batch, const WriteOptions& = {});
 
-  // Ordered, over a snapshot; streams from the store in constant memory, the tier untouched.
+  // Ordered, over a snapshot; streams from RocksDB in constant memory, the tier untouched.
   Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit);
 
   // The value, or if the store has none, what `compute` returns, which is written through first.
   // Of callers that find the same key absent at once, one computes and the others wait for it; its
-  // error is theirs. `compute` must not ask for the same key: it would wait for itself.
+  // error is theirs. `compute` must not call GetOrCompute for the same key, nor for one whose
+  // computation may wait for this one: they would wait for ever.
   Result<Value> GetOrCompute(std::string_view key,
                              const std::function<Result<std::string>()>& compute,
                              const WriteOptions& = {});
@@ -98,7 +102,9 @@ class Cache {
   void InvalidatePrefix(std::string_view prefix);
   void InvalidateAll();
 
-  // Follows the primary of a secondary store; what changed is seen by reads that begin later.
+  // Follows the primary of a secondary store; what changed is seen by reads that begin later. Drops
+  // everything that is cached, as anything may have changed, and even when it fails. Errors:
+  // kNotSupported when the store is no secondary.
   Result<void> CatchUp();
 
   // Live: contents are kept, coldest first, and hits go on meanwhile. Returns when converted.
@@ -112,9 +118,10 @@ class Cache {
 
   // Records from now on what Get, MultiGet and GetOrCompute look up, of a sample of the keys, as a
   // trace for kvtool: a line `key,size` for each lookup, the size being the value's in bytes, and 1
-  // where there is none. A lookup that returned before another began stands before it. None of a
-  // sampled key is missing but those that failed. A key is hex, 0x6B0A, if it is empty, has a comma
-  // or bytes that no text has, or begins with 0x; one of more than 1 KiB is its hash, XXH3, as hex.
+  // where it is empty or there is none. A lookup that returned before another began stands before it. None of a
+  // sampled key is missing but those that failed. A key is hex, 0x6B0A, if it is empty, has a comma,
+  // control characters or bytes from 0xF8 on, or begins with 0x; one of more than 1 KiB is its hash,
+  // XXH3, as hex.
   // What happens later, a full disk say, ends the recording and never fails a lookup: Stats and
   // StopRecording tell. Costs a lookup that is not sampled a comparison, and about 10 MiB.
   // Errors: kInvalidArgument: while recording already, or a file that exists; kIoError.
@@ -125,6 +132,7 @@ class Cache {
 
   Stats GetStats() const;
 
+  // The store beneath, the cache's own. Who writes it must call Invalidate, or write under WriteWith.
   Store& store();
 
  private:

@@ -7,8 +7,9 @@
 
 namespace kvcache {
 
-// An empty store, ordered bytewise; what is in it goes when it goes. Its calls never fail, and a
-// callback may call the store again.
+// An empty store, ordered bytewise; what is in it goes when it goes. Its calls never fail, but
+// CatchUp, which it does not support, and a callback may call the store again. A scan copies what it
+// visits first, keys as bytes and values by reference.
 std::unique_ptr<Store> MakeMemoryStore();
 
 }  // namespace kvcache

@@ -51,7 +51,8 @@ struct Options {
 
   // Parts of the tier with a lock each, fixed while open; a power of two up to 1024.
   // 0: four for each processor, or as many as leave 32 MiB of capacity, or 256 Ki entries, to each;
-  // but one for a MiB, or 1024 entries, at most.
+  // but one for a MiB, or 1024 entries, at most. Of the capacity at Open: a cache that begins with
+  // none and is to grow needs a number here.
   std::uint32_t shards = 0;
 
   // Remember in the tier also that the store does not have a key.

@@ -118,7 +118,8 @@ struct PolicyInfo {
   std::vector<PolicyParameter> parameters;  // all that it takes
   // Hits must take the shard's lock to call Touch (policies that move lists on a hit).
   bool touch_needs_lock = false;
-  // Called with values in the order of `parameters`.
+  // Called with values in the order of `parameters`. Never returns null, and throws nothing but
+  // std::bad_alloc.
   std::function<std::unique_ptr<Policy>(const PolicyContext&, const std::vector<double>&)> make;
 };
 

@@ -35,7 +35,9 @@ struct RocksDbOptions {
   // An OPTIONS file as RocksDB writes it: its database and column family options are used.
   std::string options_file = {};
 
-  // The caller's RocksDB options; wins over options_file. Borrowed for the duration of the call.
+  // The caller's RocksDB options; wins over options_file. With neither, those that the database was
+  // last written with. `create_if_missing` is taken from above, and `max_open_files` is -1 where the
+  // database is opened for reading or as a secondary. Borrowed for the duration of the call.
   const rocksdb::Options* rocksdb_options = nullptr;
 };
 

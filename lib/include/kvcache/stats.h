@@ -26,6 +26,7 @@ struct LatencyHistogram {
 // Counters of one shard, or of all of them together. Counters only grow; gauges are as of now.
 struct ShardStats {
   // Counters. Every lookup of Get and MultiGet is one hit or one miss: lookups = hits + misses.
+  // GetOrCompute is one lookup, and one more when it computes.
   std::uint64_t hits = 0;    // answered by the memory tier
   std::uint64_t misses = 0;  // all others
   std::uint64_t absent =
@@ -38,7 +39,7 @@ struct ShardStats {
   std::uint64_t inserts = 0;           // entries that went into the tier
   std::uint64_t evictions = 0;         // entries that the policy sent away
   std::uint64_t rejections = 0;        // loads not cached: too large, no room, or nothing is hit
-  std::uint64_t writes = 0;            // keys put or deleted
+  std::uint64_t writes = 0;            // of a key, begun; ranges are not counted
   std::uint64_t invalidations = 0;     // entries dropped by writes and Invalidate
   std::uint64_t audits = 0;            // hits compared with the store (Options::audit_one_in)
   std::uint64_t disagreements = 0;     // of those, what the store did not have so
@@ -107,7 +108,8 @@ struct Stats {
 
   // For people.
   std::string ToText() const;
-  // One JSON object; field names as in the structs above, and `hit_ratio`.
+  // One JSON object; field names as in the structs above, those of `total` among the outermost, and
+  // `hit_ratio`; `capacity_unit`, "bytes" or "entries"; percentiles as `load_p50_us` and the like.
   std::string ToJson() const;
   // Prometheus exposition format, version 0.0.4; `per_shard` adds series labelled by shard.
   std::string ToPrometheus(bool per_shard = false) const;

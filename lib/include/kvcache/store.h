@@ -85,7 +85,8 @@ using ScanVisitor = std::function<bool(std::string_view key, std::string_view va
 // std::bad_alloc, which reaches the caller after the cache has put itself in order.
 class Store {
  public:
-  // Takes the bytes found; called at most once a key, before the call returns.
+  // Takes the bytes found; called at most once a key, before the call returns. May throw
+  // std::bad_alloc, which is to pass.
   using Receiver = std::function<void(std::string_view value)>;
   using IndexedReceiver = std::function<void(std::size_t index, std::string_view value)>;
 
@@ -109,8 +110,8 @@ class Store {
   // Visits a snapshot of the store.
   virtual Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) = 0;
 
-  // The order of keys: negative, zero or positive. Zero only for equal bytes. Must not throw.
-  // Default: bytewise.
+  // The order of keys: negative, zero or positive. Zero only for equal bytes. Must not throw, nor
+  // call the cache, some of whose locks are held. Default: bytewise.
   virtual int Compare(std::string_view a, std::string_view b) const;
 
   // Brings a secondary up to its primary's latest state. Default: kNotSupported.
