@@ -1,4 +1,4 @@
-// Spool: standard input kept in a temporary file, for work that reads its input twice.
+// Spool: an input that can be read only once, a pipe say, kept in a temporary file.
 #pragma once
 
 #include <string>
@@ -17,13 +17,16 @@ class Spool {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  // Into a file in TemporaryDirectory() that has no name: it is gone when the process is.
-  Outcome<void> CopyStandardInput();
+  // Into a file in TemporaryDirectory() that has no name: it is gone when the process is. `path`
+  // is opened once; "-" is standard input. `name` is for messages.
+  Outcome<void> Copy(const std::string& path, const std::string& name);
 
   // By which the copy can be opened as often as needed.
   std::string path() const;
 
  private:
+  Outcome<void> CopyFrom(int input, const std::string& name);
+
   int descriptor_ = -1;
 };
 

@@ -1,19 +1,31 @@
 #include "trace_input.h"
 
-#include <utility>
+#include <filesystem>
+#include <system_error>
 
 namespace kvcache::kvtool {
+namespace {
+
+// A pipe, say. One whose kind cannot be found out is left to who opens it, and tells why.
+bool CanBeReadOnlyOnce(const std::string& name) {
+  if (name == "-") return true;
+  std::error_code ignored;
+  const auto status = std::filesystem::status(name, ignored);
+  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
+}
+
+}  // namespace
 
 Outcome<TraceInput> TraceInput::Open(const std::string& name, const TraceOptions& options) {
   TraceInput input;
   input.name_ = name;
   input.options_ = options;
-  if (name == "-") {
+  if (CanBeReadOnlyOnce(name)) {
+    input.options_.name = name == "-" ? "standard input" : name;
     input.spool_ = std::make_unique<Spool>();
-    if (auto copied = input.spool_->CopyStandardInput(); !copied) {
+    if (auto copied = input.spool_->Copy(name, input.options_.name); !copied) {
       return std::unexpected(copied.error());
     }
-    input.options_.name = "standard input";
   }
   const auto reader = TraceReader::Open(input.path(), input.options_);
   if (!reader) return std::unexpected(reader.error());

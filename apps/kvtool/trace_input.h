@@ -1,4 +1,4 @@
-// A trace that is to be read more than once, standard input too.
+// A trace that is to be read more than once, standard input and pipes too.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,8 @@ namespace kvcache::kvtool {
 
 class TraceInput {
  public:
-  // `name`: a file's path, or "-", which is copied to a temporary file at once. Fails when it
-  // cannot be opened, or not as the format that is asked for.
+  // `name`: a file's path, or "-". What is no regular file is copied to a temporary one at once.
+  // Fails when it cannot be opened, or not as the format that is asked for.
   static Outcome<TraceInput> Open(const std::string& name, const TraceOptions& options);
 
   const std::string& name() const { return name_; }  // as given

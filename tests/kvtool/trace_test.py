@@ -8,6 +8,7 @@ import random
 import signal
 import statistics
 import struct
+import threading
 
 import harness
 
@@ -248,6 +249,29 @@ class Replay(harness.TestCase):
         self.assertEqual(self.json("replay", "--format", "lis", "lis")["requests"], 4)
         self.assertEqual(self.json("replay", "--format", "lis", "-", stdin=LIS)["requests"], 4)
         self.assertIn("no such trace format", self.failure(2, "replay", "--format", "x", "lis"))
+
+
+class Pipes(harness.TestCase):
+    """What can be read only once, as a shell's <(command), is a trace like others."""
+
+    LINES = b"".join(b"key%d\n" % (i * i % 97) for i in range(20000))
+
+    def test_a_named_pipe_is_opened_once(self):
+        os.mkfifo(self.path("pipe"))
+        writer = threading.Thread(target=self.write, args=("pipe", self.LINES), daemon=True)
+        writer.start()
+        self.assertEqual(self.output("trace", "convert", "pipe", "-"), self.LINES)
+        writer.join()
+
+    def test_all_commands_read_all_of_it(self):
+        for call in (["trace", "info"], ["simulate", "--sizes", "10"], ["curve"], ["advise"],
+                     ["replay"]):
+            with self.subTest(call):
+                answer = self.json(*call, "/dev/stdin", stdin=self.LINES)
+                figures = (answer.get("traces") or answer.get("results") or [answer])[0]
+                self.assertEqual(figures["requests"], 20000)
+        self.assertIn("/dev/stdin:2: no key",
+                      self.failure(3, "simulate", "--sizes", "1", "/dev/stdin", stdin=b"a\n\n"))
 
 
 class Data(TraceCase):
