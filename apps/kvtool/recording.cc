@@ -23,6 +23,12 @@ std::string CheckSample(const std::string& text) {
   return fmt::format("{} is not a share of the keys, above 0 and up to 1", Excerpt(text));
 }
 
+bool IsSameFile(const std::string& file, const std::string& other) {
+  std::error_code ignored;  // not there, say
+  return std::filesystem::is_regular_file(file, ignored) &&
+         std::filesystem::equivalent(file, other, ignored);
+}
+
 }  // namespace
 
 void AddRecordFlags(CLI::App& command, RecordOptions& options, const std::string& sample,
@@ -34,14 +40,20 @@ void AddRecordFlags(CLI::App& command, RecordOptions& options, const std::string
   command.add_flag("--force", options.replace, "Replace " + file + " if it exists");
 }
 
-Outcome<void> StartRecording(Cache& cache, const RecordOptions& options) {
+Outcome<void> CheckRecording(const RecordOptions& options, const std::string& input) {
+  if (options.path == "-") {
+    return WrongCall("a recording cannot go to standard output; name a file");
+  }
+  if (IsSameFile(options.path, input == "-" ? "/dev/stdin" : input)) {
+    return WrongCall(
+        fmt::format("{} is what is read, which recording into it would destroy; choose "
+                    "another name",
+                    Printable(options.path)));
+  }
   std::error_code ignored;
   if (!options.replace && std::filesystem::is_regular_file(options.path, ignored)) {
     return WrongCall(fmt::format("{} exists; replace it with --force, or choose another name",
                                  Printable(options.path)));
-  }
-  if (auto started = cache.StartRecording(options); !started) {
-    return std::unexpected(started.error());
   }
   return {};
 }

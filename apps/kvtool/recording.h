@@ -4,7 +4,6 @@
 #include <CLI/App.hpp>
 #include <string>
 
-#include "kvcache/cache.h"
 #include "kvcache/options.h"
 #include "kvcache/stats.h"
 #include "outcome.h"
@@ -20,8 +19,9 @@ inline RecordOptions WholeRecording() {
   return {.path = {}, .sample = 1, .replace = false, .wait = true};
 }
 
-// Refuses a file that exists by the flag's name.
-Outcome<void> StartRecording(Cache& cache, const RecordOptions& options);
+// To be called before anything is made or changed: refuses what is no file's name, a file that
+// exists, unless it may be replaced, and the one that is read always. `input` "-": standard input.
+Outcome<void> CheckRecording(const RecordOptions& options, const std::string& input);
 
 // "20,000 requests, 31.2 KiB"
 std::string RecordedText(const RecordingStats& recorded);

@@ -78,6 +78,11 @@ std::uint32_t Shards(const ReplayArguments& arguments) {
 }
 
 Outcome<ExitStatus> Replay(Session& session, const ReplayArguments& arguments) {
+  const bool records = !arguments.record.path.empty();
+  if (records) {
+    const auto checked = CheckRecording(arguments.record, arguments.trace);
+    if (!checked) return std::unexpected(checked.error());
+  }
   const auto input = TraceInput::Open(arguments.trace, arguments.options);  // it is read twice
   if (!input) return std::unexpected(input.error());
   const Access access = session.writable() ? Access::kCreate : Access::kRead;
@@ -89,9 +94,8 @@ Outcome<ExitStatus> Replay(Session& session, const ReplayArguments& arguments) {
     if (!result) return std::unexpected(result.error());
     stored = *result;
   }
-  const bool records = !arguments.record.path.empty();
   if (records) {
-    const auto started = StartRecording(**cache, arguments.record);
+    const auto started = (*cache)->StartRecording(arguments.record);
     if (!started) return std::unexpected(started.error());
   }
   const Stats before = (*cache)->GetStats();

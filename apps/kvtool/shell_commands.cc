@@ -96,7 +96,10 @@ Outcome<ExitStatus> Record(Session& session, const RecordOptions& options) {
       return std::unexpected(stopped.error());
     }
   } else if (!options.path.empty()) {
-    auto started = StartRecording(**cache, options);
+    if (auto checked = CheckRecording(options, "-"); !checked) {
+      return std::unexpected(checked.error());
+    }
+    auto started = (*cache)->StartRecording(options);
     if (!started) return std::unexpected(started.error());
   }
   const Stats stats = (*cache)->GetStats();

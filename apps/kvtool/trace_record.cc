@@ -67,8 +67,8 @@ void Report(Session& session, const TraceReader& reader, const LookedUp& all,
 }
 
 Outcome<ExitStatus> Record(Session& session, const RecordArguments& arguments) {
-  if (arguments.record.path == "-") {
-    return WrongCall("OUT is a file's name; a recording cannot go to standard output");
+  if (auto checked = CheckRecording(arguments.record, arguments.in); !checked) {
+    return std::unexpected(checked.error());
   }
   TraceOptions options = arguments.options;
   if (arguments.in == "-") options.name = "standard input";
@@ -77,7 +77,7 @@ Outcome<ExitStatus> Record(Session& session, const RecordArguments& arguments) {
   if (!cache) return std::unexpected(cache.error());
   const auto reader = TraceReader::Open(arguments.in, options);
   if (!reader) return std::unexpected(reader.error());
-  if (auto started = StartRecording(**cache, arguments.record); !started) {
+  if (auto started = (*cache)->StartRecording(arguments.record); !started) {
     return std::unexpected(started.error());
   }
   const auto all = LookUp(session, **cache, **reader);

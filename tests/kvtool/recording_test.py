@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import subprocess
 
 import harness
 
@@ -19,6 +20,12 @@ class Recording(harness.TestCase):
                       for key in source.choices(list(sizes), k=5000)]
         self.trace = b"".join(self.lines)
         self.write("trace", self.trace)
+
+    def run_with_file(self, file, *arguments):
+        """Runs kvtool with an open file, and no pipe, as standard input."""
+        return subprocess.run([self.program, "--db", self.db, *arguments], stdin=file,
+                              capture_output=True, env=self.environment, cwd=self.directory,
+                              timeout=harness.PATIENCE_SECONDS, check=False)
 
     def info(self, trace):
         return json.loads(self.output("trace", "info", "--json", trace))["traces"][0]
@@ -65,6 +72,27 @@ class Replay(Recording):
                           self.failure(3, "replay", "trace", "--record", "/dev/full"))
 
 
+    def test_what_is_read_is_not_recorded_onto(self):
+        os.link(self.path("trace"), self.path("again"))
+        for out in ("trace", "./trace", "again"):
+            for flags in ([], ["--force"]):
+                self.assertIn(f"{out} is what is read",
+                              self.failure(2, "replay", "trace", "--record", out, *flags))
+        with open(self.path("trace"), "rb") as file:
+            done = self.run_with_file(file, "replay", "-", "--record", "trace", "--force")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("trace is what is read", self.one_complaint(done))
+        self.assertEqual(self.read("trace"), self.trace)
+        self.assertFalse(os.path.exists(self.db))
+
+    def test_wrong_names_are_told_before_keys_are_stored(self):
+        self.write("old", b"mine")
+        self.failure(2, "replay", "trace", "--record", "old")
+        self.assertIn("standard output", self.failure(2, "replay", "trace", "--record", "-"))
+        self.assertFalse(os.path.exists(self.db))
+        self.assertFalse(os.path.exists(self.path("-")))
+
+
 class TraceRecord(Recording):
     def test_keys_become_a_trace_with_sizes(self):
         self.output("put", "a", "12345")
@@ -87,6 +115,17 @@ class TraceRecord(Recording):
                       self.failure(3, "trace", "record", "-", "out", stdin=b"a\n,\n"))
         self.assertEqual(self.read("out"), b"a,1\n")
 
+    def test_what_is_read_is_not_recorded_onto(self):
+        self.output("put", "a", "1")
+        self.write("keys", b"a\nb\n")
+        self.assertIn("keys is what is read",
+                      self.failure(2, "trace", "record", "--force", "keys", "keys"))
+        with open(self.path("keys"), "rb") as file:
+            done = self.run_with_file(file, "trace", "record", "--force", "-", "keys")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("keys is what is read", self.one_complaint(done))
+        self.assertEqual(self.read("keys"), b"a\nb\n")
+
 
 class Shell(Recording):
     def test_record_and_off(self):
@@ -107,6 +146,7 @@ class Shell(Recording):
             self.output("put", "a", "1")
             done = self.run_status(3, "shell", stdin=b"record /dev/full\nget a\n")
             self.assertIn("No space left", self.one_complaint(done))
+        self.assertIn("standard output", self.failure(2, "shell", stdin=b"record -\n"))
         answer = self.json("shell", stdin=b"record out --force --sample 0.5\n")
         self.assertEqual(answer["recording"]["sample"], 0.5)
 
