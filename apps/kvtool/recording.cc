@@ -58,6 +58,12 @@ Outcome<void> CheckRecording(const RecordOptions& options, const std::string& in
   return {};
 }
 
+Failure InterruptedAfter(std::uint64_t requests) {
+  return {ExitStatus::kFailed,
+          fmt::format("interrupted; what was looked up is recorded, {} requests",
+                      GroupDigits(requests))};
+}
+
 std::string RecordedText(const RecordingStats& recorded) {
   std::string requests = fmt::format("{} {}", GroupDigits(recorded.requests),
                                      recorded.requests == 1 ? "request" : "requests");

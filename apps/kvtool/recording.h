@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <cstdint>
 #include <string>
 
 #include "kvcache/options.h"
@@ -22,6 +23,9 @@ inline RecordOptions WholeRecording() {
 // To be called before anything is made or changed: refuses what is no file's name, a file that
 // exists, unless it may be replaced, and the one that is read always. `input` "-": standard input.
 Outcome<void> CheckRecording(const RecordOptions& options, const std::string& input);
+
+// How a recording ends that a signal has ended, after so many lookups.
+Failure InterruptedAfter(std::uint64_t requests);
 
 // "20,000 requests, 31.2 KiB"
 std::string RecordedText(const RecordingStats& recorded);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdint>
 #include <string>
 
@@ -19,7 +20,9 @@ struct ReplayArguments {
   TraceOptions options;
   unsigned threads = 1;
   std::uint32_t shards = 0;
-  RecordOptions record = WholeRecording();  // unless its path is empty
+  RecordOptions record = WholeRecording();
+
+  bool Records() const { return !record.path.empty(); }
 };
 
 double PerSecond(const ReplayResult& result) {
@@ -77,35 +80,43 @@ std::uint32_t Shards(const ReplayArguments& arguments) {
   return arguments.shards == 0 && arguments.threads == 1 ? 1 : arguments.shards;
 }
 
+// The second pass. What was looked up is recorded, however it ended.
+Outcome<ReplayResult> LookUp(Session& session, const ReplayArguments& arguments,
+                             const TraceInput& input, Cache& cache, std::uint64_t requests) {
+  if (arguments.Records()) {
+    const auto started = cache.StartRecording(arguments.record);
+    if (!started) return std::unexpected(started.error());
+  }
+  auto result =
+      ReplayTrace(session, input.path(), input.options(), cache, arguments.threads, requests);
+  if (arguments.Records()) {
+    const auto recorded = cache.StopRecording();
+    if (!recorded) return std::unexpected(recorded.error());
+  }
+  return result;
+}
+
 Outcome<ExitStatus> Replay(Session& session, const ReplayArguments& arguments) {
-  const bool records = !arguments.record.path.empty();
-  if (records) {
+  if (arguments.Records()) {
     const auto checked = CheckRecording(arguments.record, arguments.trace);
     if (!checked) return std::unexpected(checked.error());
   }
   const auto input = TraceInput::Open(arguments.trace, arguments.options);  // it is read twice
   if (!input) return std::unexpected(input.error());
+  // Without a recording there is nothing that has to end in good order.
+  if (arguments.Records()) session.CatchInterrupts();
   const Access access = session.writable() ? Access::kCreate : Access::kRead;
   const auto cache = session.Open(access, Shards(arguments));
   if (!cache) return std::unexpected(cache.error());
   StoredKeys stored;
   if (session.writable()) {
-    const auto result = StoreMissingKeys(input->path(), input->options(), **cache);
+    const auto result = StoreMissingKeys(session, input->path(), input->options(), **cache);
     if (!result) return std::unexpected(result.error());
     stored = *result;
   }
-  if (records) {
-    const auto started = (*cache)->StartRecording(arguments.record);
-    if (!started) return std::unexpected(started.error());
-  }
   const Stats before = (*cache)->GetStats();
-  const auto result =
-      ReplayTrace(input->path(), input->options(), **cache, arguments.threads, stored.requests);
+  const auto result = LookUp(session, arguments, *input, **cache, stored.requests);
   if (!result) return std::unexpected(result.error());
-  if (records) {
-    const auto recorded = (*cache)->StopRecording();
-    if (!recorded) return std::unexpected(recorded.error());
-  }
   const Stats stats = (*cache)->GetStats() - before;
   if (session.flags().json) {
     session.out().Line(ToJsonText(arguments, stored, *result, stats));
@@ -145,6 +156,7 @@ void AddReplay(CLI::App& app, Action& action) {
       "With --read-only or --secondary nothing is stored, and keys that the database lacks\n"
       "count as absent.\n"
       "With --record, FILE gets a line key,size for each lookup; see kvtool trace record --help.\n"
+      "When it is interrupted, FILE has what was looked up.\n"
       "\n" +
           TraceFormatsHelp() +
           "\n"

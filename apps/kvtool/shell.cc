@@ -2,8 +2,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
-#include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +10,7 @@
 #include "commands.h"
 #include "editor.h"
 #include "interrupts.h"
+#include "line_reader.h"
 #include "shell_commands.h"
 #include "shell_words.h"
 
@@ -66,18 +65,23 @@ Outcome<ExitStatus> Converse(Shell& shell, Interrupts& interrupts) {
 }
 
 // In a script an error ends the shell, for what follows may depend on it; an absent key does not.
-Outcome<ExitStatus> RunScript(Shell& shell) {
+// A signal ends it after the command at work.
+Outcome<ExitStatus> RunScript(Shell& shell, Interrupts& interrupts) {
+  const auto lines = LineReader::Open("-", interrupts);
+  if (!lines) return std::unexpected(lines.error());
   ExitStatus status = ExitStatus::kDone;
-  std::string line;
-  for (int number = 1; !shell.quit() && std::getline(std::cin, line); ++number) {
-    const auto outcome = shell.Run(line);
+  for (int number = 1; !shell.quit(); ++number) {
+    const auto line = (*lines)->Next();
+    if (!line) return std::unexpected(line.error());
+    if (interrupts.Raised()) return Failed("interrupted");
+    if (!*line) break;
+    const auto outcome = shell.Run(**line);
     if (!outcome) {
       return std::unexpected(Failure(outcome.error().status,
                                      fmt::format("line {}: {}", number, outcome.error().message)));
     }
     if (*outcome == ExitStatus::kAbsent) status = ExitStatus::kAbsent;
   }
-  if (std::ferror(stdin) != 0) return Failed("cannot read standard input; is it closed?");
   return status;
 }
 
@@ -101,10 +105,11 @@ Outcome<ExitStatus> RunShell(Session& session, const ShellArguments&) {
   session.set_in_shell();
   const Access access = session.writable() ? Access::kCreate : Access::kRead;
   if (isatty(STDIN_FILENO) == 0 || !session.out().terminal()) {
+    Interrupts& interrupts = session.CatchInterrupts();
     const auto cache = session.Open(access);
     if (!cache) return std::unexpected(cache.error());
     Shell shell(session, **cache);
-    return EndRecording(**cache, RunScript(shell));
+    return EndRecording(**cache, RunScript(shell, interrupts));
   }
   Interrupts& interrupts = session.CatchInterrupts({SIGINT});
   const auto cache = session.Open(access);

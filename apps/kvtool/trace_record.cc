@@ -38,14 +38,14 @@ Outcome<LookedUp> LookUp(Session& session, Cache& cache, TraceReader& reader) {
     ++all.requests;
     if (!*found) ++all.absent;
     if (all.requests % kBetweenLooks == 0 && session.Interrupted()) {
-      return Failed(fmt::format("interrupted; what was looked up is recorded, {} requests",
-                                GroupDigits(all.requests)));
+      return std::unexpected(InterruptedAfter(all.requests));
     }
     return {};
   };
-  if (auto read = ForEachRequest(reader, progress, look_up); !read) {
-    return std::unexpected(read.error());
-  }
+  const auto read = ForEachRequest(reader, progress, look_up);
+  // Also if it came while more of the trace was waited for, or with its end.
+  if (session.Interrupted()) return std::unexpected(InterruptedAfter(all.requests));
+  if (!read) return std::unexpected(read.error());
   return all;
 }
 
@@ -72,7 +72,7 @@ Outcome<ExitStatus> Record(Session& session, const RecordArguments& arguments) {
   }
   TraceOptions options = arguments.options;
   if (arguments.in == "-") options.name = "standard input";
-  session.CatchInterrupts();
+  options.interrupt = session.CatchInterrupts().descriptor();
   const auto cache = session.Open(Access::kRead);
   if (!cache) return std::unexpected(cache.error());
   const auto reader = TraceReader::Open(arguments.in, options);

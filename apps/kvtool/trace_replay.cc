@@ -16,6 +16,7 @@
 
 #include "base/hash.h"
 #include "progress.h"
+#include "recording.h"
 #include "simulate/key_numbers.h"
 #include "simulate/trace_reader.h"
 #include "trace_flags.h"
@@ -113,7 +114,8 @@ class Chunk {
 // The trace as threads share it. The first failure, of the trace or of a thread, ends it for all.
 class SharedTrace {
  public:
-  SharedTrace(TraceReader& reader, std::uint64_t requests) : reader_(reader) {
+  SharedTrace(Session& session, TraceReader& reader, std::uint64_t requests)
+      : session_(session), reader_(reader) {
     if (requests > 0) progress_.set_total(requests);
   }
 
@@ -121,6 +123,7 @@ class SharedTrace {
   bool Next(Chunk& chunk) {
     const std::lock_guard lock(mutex_);
     chunk.Clear();
+    if (!failure_ && session_.Interrupted()) failure_ = InterruptedAfter(taken_);
     while (!failure_ && chunk.size() < kChunkRequests) {
       const auto more = reader_.Next(request_);
       if (!more) failure_ = BadTrace(more.error());
@@ -145,6 +148,7 @@ class SharedTrace {
 
  private:
   std::mutex mutex_;
+  Session& session_;
   TraceReader& reader_;
   TraceRequest request_;
   Progress progress_{"replay", "requests"};
@@ -178,24 +182,31 @@ ReplayResult ReplayChunks(SharedTrace& trace, Cache& cache) {
 
 }  // namespace
 
-Outcome<StoredKeys> StoreMissingKeys(const std::string& trace, const TraceOptions& options,
-                                     Cache& cache) {
+Outcome<StoredKeys> StoreMissingKeys(Session& session, const std::string& trace,
+                                     const TraceOptions& options, Cache& cache) {
   const auto reader = TraceReader::Open(trace, options);
   if (!reader) return std::unexpected(reader.error());
   Progress progress("prepare", "requests");
   KeyStorer storer(cache);
-  const auto read = ForEachRequest(
-      **reader, progress, [&storer](const TraceRequest& request) { return storer.Take(request); });
+  std::uint64_t requests = 0;
+  const auto read =
+      ForEachRequest(**reader, progress, [&](const TraceRequest& request) -> Outcome<void> {
+        if (requests++ % kChunkRequests == 0 && session.Interrupted()) {
+          return Failed("interrupted while keys were stored; nothing is recorded");
+        }
+        return storer.Take(request);
+      });
   if (!read) return std::unexpected(read.error());
   if (auto written = storer.WriteBatch(); !written) return std::unexpected(written.error());
   return storer.result();
 }
 
-Outcome<ReplayResult> ReplayTrace(const std::string& trace, const TraceOptions& options,
-                                  Cache& cache, unsigned threads, std::uint64_t requests) {
+Outcome<ReplayResult> ReplayTrace(Session& session, const std::string& trace,
+                                  const TraceOptions& options, Cache& cache, unsigned threads,
+                                  std::uint64_t requests) {
   const auto reader = TraceReader::Open(trace, options);
   if (!reader) return std::unexpected(reader.error());
-  SharedTrace shared(**reader, requests);
+  SharedTrace shared(session, **reader, requests);
   std::vector<ReplayResult> results(threads);
   {
     std::vector<std::jthread> workers;

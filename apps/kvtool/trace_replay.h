@@ -1,4 +1,4 @@
-// The two passes of replay over a trace.
+// The two passes of replay over a trace. An interrupt, if they are caught, ends either.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include "kvcache/cache.h"
 #include "kvcache/stats.h"
 #include "outcome.h"
+#include "session.h"
 #include "simulate/trace_reader.h"
 
 namespace kvcache::kvtool {
@@ -18,8 +19,8 @@ struct StoredKeys {
 };
 
 // Stores each key that the database lacks, past the tier: a value of the trace's size, or 100 B.
-Outcome<StoredKeys> StoreMissingKeys(const std::string& trace, const TraceOptions& options,
-                                     Cache& cache);
+Outcome<StoredKeys> StoreMissingKeys(Session& session, const std::string& trace,
+                                     const TraceOptions& options, Cache& cache);
 
 struct ReplayResult {
   std::uint64_t requests = 0;
@@ -31,7 +32,8 @@ struct ReplayResult {
 
 // Looks up every request's key, by `threads` threads that share the trace between them.
 // `requests`: how many there are, 0 if not known.
-Outcome<ReplayResult> ReplayTrace(const std::string& trace, const TraceOptions& options,
-                                  Cache& cache, unsigned threads, std::uint64_t requests);
+Outcome<ReplayResult> ReplayTrace(Session& session, const std::string& trace,
+                                  const TraceOptions& options, Cache& cache, unsigned threads,
+                                  std::uint64_t requests);
 
 }  // namespace kvcache::kvtool

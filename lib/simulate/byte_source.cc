@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 #define ZLIB_CONST  // it only reads what next_in points to
 #include <zlib.h>
@@ -25,8 +26,8 @@ constexpr std::size_t kLongestMagic = 6;
 
 class FileSource : public ByteSource {
  public:
-  FileSource(std::string name, int descriptor)
-      : ByteSource(std::move(name)), descriptor_(descriptor) {}
+  FileSource(std::string name, int descriptor, int interrupt)
+      : ByteSource(std::move(name)), descriptor_(descriptor), interrupt_(interrupt) {}
   ~FileSource() override {
     if (descriptor_ != STDIN_FILENO) close(descriptor_);
   }
@@ -40,20 +41,36 @@ class FileSource : public ByteSource {
   // What the next Next will return; if the file has as much, enough to tell its format by.
   Result<std::string_view> Peek() {
     while (size_ < kLongestMagic) {
+      if (auto ready = Wait(); !ready) return std::unexpected(std::move(ready.error()));
       const ssize_t got = read(descriptor_, buffer_.data() + size_, buffer_.size() - size_);
       if (got == 0) break;
       if (got > 0) {
         size_ += static_cast<std::size_t>(got);
-      } else if (errno != EINTR) {
-        return Fail(ErrorCode::kIoError,
-                    fmt::format("cannot read {}: {}", name(), std::strerror(errno)));
+      } else if (errno != EINTR && errno != EAGAIN) {
+        return CannotRead();
       }
     }
     return std::string_view(buffer_.data(), size_);
   }
 
  private:
+  // Until there is something to read, or the end.
+  Result<void> Wait() {
+    pollfd waiting[] = {{descriptor_, POLLIN, 0}, {interrupt_, POLLIN, 0}};
+    while (poll(waiting, 2, -1) < 0) {
+      if (errno != EINTR) return CannotRead();
+    }
+    if (waiting[1].revents == 0) return {};
+    return Fail(ErrorCode::kIoError, fmt::format("interrupted while {} was read", name()));
+  }
+
+  std::unexpected<Error> CannotRead() const {
+    return Fail(ErrorCode::kIoError,
+                fmt::format("cannot read {}: {}", name(), std::strerror(errno)));
+  }
+
   const int descriptor_;
+  const int interrupt_;
   std::vector<char> buffer_ = std::vector<char>(kChunk);
   std::size_t size_ = 0;  // bytes read that Next has not returned yet
 };
@@ -162,16 +179,18 @@ bool IsZstd(std::string_view bytes) {
 }  // namespace
 
 Result<std::unique_ptr<ByteSource>> ByteSource::Open(const std::string& path,
-                                                     const std::string& name) {
+                                                     const std::string& name, int interrupt) {
   const bool standard_input = path == "-";
-  const int descriptor =
-      standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  // A pipe that nobody writes to yet would be waited for here, whatever comes.
+  const int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (interrupt < 0 ? 0 : O_NONBLOCK);
+  const int descriptor = standard_input ? STDIN_FILENO : open(path.c_str(), flags);
   if (descriptor < 0) {
     return Fail(ErrorCode::kIoError,
                 fmt::format("cannot open {}: {}", Printable(path), std::strerror(errno)));
   }
   const std::string its_own = standard_input ? "standard input" : path;
-  auto file = std::make_unique<FileSource>(Printable(name.empty() ? its_own : name), descriptor);
+  auto file =
+      std::make_unique<FileSource>(Printable(name.empty() ? its_own : name), descriptor, interrupt);
   const Result<std::string_view> start = file->Peek();
   if (!start) return std::unexpected(start.error());
 

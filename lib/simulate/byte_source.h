@@ -14,9 +14,9 @@ namespace kvcache {
 class ByteSource {
  public:
   // `path` "-" is standard input. gzip and zstd are told by the first bytes, not by the name.
-  // `name` is for messages; empty: the path.
+  // `name` is for messages; empty: the path. `interrupt`: as in TraceOptions.
   static Result<std::unique_ptr<ByteSource>> Open(const std::string& path,
-                                                  const std::string& name = "");
+                                                  const std::string& name = "", int interrupt = -1);
 
   ByteSource(const ByteSource&) = delete;
   ByteSource& operator=(const ByteSource&) = delete;

@@ -85,7 +85,7 @@ Result<std::unique_ptr<TraceReader>> TraceReader::Open(const std::string& path,
     input.parameters = options.format.substr(colon + 1);
   }
 
-  auto source = ByteSource::Open(path, options.name);
+  auto source = ByteSource::Open(path, options.name, options.interrupt);
   if (!source) return std::unexpected(source.error());
   if (format == nullptr) {
     auto sampled = std::make_unique<SampledSource>(std::move(*source));

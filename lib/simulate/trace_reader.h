@@ -27,6 +27,9 @@ struct TraceOptions {
   bool skip_bad = false;
   // What messages call the trace; empty: its path.
   std::string name = {};
+  // A descriptor, borrowed; once it can be read from, reading the trace fails, even where it waits
+  // for more of it. -1 if there is none.
+  int interrupt = -1;
 };
 
 // Streams in constant memory. Requests are reads: lines of other operations are left out and

@@ -41,6 +41,14 @@ def need_terminals():
         skip(f"no pseudo-terminals: {error}")
 
 
+def with_pending_signal(number):
+    """To be run before exec: the program finds the signal waiting as soon as it looks."""
+    def prepare():
+        signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+        os.kill(os.getpid(), number)
+    return prepare
+
+
 def main():
     unittest.main(argv=[sys.argv[0]] + sys.argv[2:])
 

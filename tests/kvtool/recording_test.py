@@ -4,6 +4,8 @@ import gzip
 import json
 import os
 import random
+import re
+import signal
 import subprocess
 
 import harness
@@ -125,6 +127,87 @@ class TraceRecord(Recording):
         self.assertEqual(done.returncode, 2)
         self.assertIn("keys is what is read", self.one_complaint(done))
         self.assertEqual(self.read("keys"), b"a\nb\n")
+
+
+class Interrupted(Recording):
+    """A recording that a signal ends is a trace of what was looked up."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def start(self, *arguments):
+        return subprocess.Popen(
+            [self.program, "--db", self.db, *arguments], cwd=self.directory,
+            env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+
+    def end(self, process):
+        """How many requests it says are recorded."""
+        out, err = process.communicate(timeout=harness.PATIENCE_SECONDS)
+        self.assertEqual((process.returncode, out), (3, b""), err)
+        told = re.fullmatch(r"kvtool: interrupted; what was looked up is recorded, ([\d,]+) "
+                            r"requests\n", err.decode())
+        self.assertTrue(told, err)
+        return int(told[1].replace(",", ""))
+
+    def test_trace_record_while_it_waits_for_input(self):
+        self.output("put", "k", "v")
+        lines = [b"%06d\n" % i for i in range(50000)]
+        for number in self.SIGNALS:
+            record = self.start("trace", "record", "--force", "-", "out")
+            # More than a pipe holds: when this returns, most of it has been read.
+            record.stdin.write(b"".join(lines))
+            record.stdin.flush()
+            record.send_signal(number)
+            # Standard input stays open until it has ended.
+            self.assertEqual(record.wait(timeout=harness.PATIENCE_SECONDS), 3)
+            recorded = self.end(record)
+            self.assertGreater(recorded, 0)
+            self.assertEqual(self.read("out").replace(b",1\n", b"\n"),
+                             b"".join(lines[:recorded]))
+
+    def test_trace_record_before_anybody_writes(self):
+        self.output("put", "k", "v")
+        os.mkfifo(self.path("pipe"))
+        message = self.failure(3, "trace", "record", "pipe", "out",
+                               preexec_fn=harness.with_pending_signal(signal.SIGTERM))
+        self.assertIn("interrupted while pipe was read", message)
+        self.assertFalse(os.path.exists(self.path("out")))
+
+    def test_replay(self):
+        # More than the recording and a pipe hold, even compressed: the replay cannot have ended
+        # before somebody reads.
+        source = random.Random(7)
+        keys = [source.randbytes(400).hex() for _ in range(100)]
+        self.write("long", "".join(key + ",1\n" for key in keys * 200).encode())
+        os.mkfifo(self.path("pipe.gz"))
+        for number in self.SIGNALS:
+            replay = self.start("replay", "long", "--record", "pipe.gz")
+            with open(self.path("pipe.gz"), "rb") as pipe:
+                packed = pipe.read(1)
+                replay.send_signal(number)
+                packed += pipe.read()
+            recorded = self.end(replay)
+            self.assertLess(recorded, 20000)
+            self.assertEqual(gzip.decompress(packed).decode().splitlines(),
+                             [key + ",1" for key in (keys * 200)[:recorded]])
+
+    def test_replay_while_keys_are_stored(self):
+        message = self.failure(3, "replay", "trace", "--record", "out",
+                               preexec_fn=harness.with_pending_signal(signal.SIGINT))
+        self.assertIn("nothing is recorded", message)
+        self.assertFalse(os.path.exists(self.path("out")))
+
+    def test_a_shell_that_is_piped(self):
+        self.output("put", "k", "v")
+        for number in self.SIGNALS:
+            shell = self.open_shell("--read-only")
+            out = self.path(f"{number.name}.gz")
+            self.assertIn("recording into", shell.ask(f"record {out}"))
+            self.assertEqual(shell.ask("get k"), "v")
+            shell.process.send_signal(number)
+            self.assertEqual(shell.process.wait(timeout=harness.PATIENCE_SECONDS), 3)
+            self.assertEqual(shell.process.communicate()[1], b"kvtool: interrupted\n")
+            self.assertEqual(gzip.decompress(self.read(out)), b"k,1\n")
 
 
 class Shell(Recording):

@@ -223,10 +223,8 @@ class Convert(TraceCase):
         self.write("in", b"a\n")
         self.write("out", b"old")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            def prepare(number=number):
-                signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-                os.kill(os.getpid(), number)
-            message = self.trace_failure(3, "convert", "--force", "in", "out", preexec_fn=prepare)
+            message = self.trace_failure(3, "convert", "--force", "in", "out",
+                                         preexec_fn=harness.with_pending_signal(number))
             self.assertIn("interrupted", message)
             self.assertEqual(sorted(os.listdir(self.directory)), ["in", "out"])
             self.assertEqual(self.read("out"), b"old")

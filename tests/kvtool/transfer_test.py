@@ -24,14 +24,6 @@ ODD_PAIRS = {
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def with_pending_signal(number):
-    """To be run before exec: the program finds the signal waiting as soon as it looks."""
-    def prepare():
-        signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-        os.kill(os.getpid(), number)
-    return prepare
-
-
 class RoundTrips(harness.TestCase):
     def fill(self):
         for key, value in ODD_PAIRS.items():
@@ -191,7 +183,7 @@ class InterruptedLoads(harness.TestCase):
 
     def test_interrupted_before_the_first_line(self):
         message = self.failure(3, "load", "-", stdin=b"a\t1\n",
-                               preexec_fn=with_pending_signal(signal.SIGINT))
+                               preexec_fn=harness.with_pending_signal(signal.SIGINT))
         self.assertIn("the first 0 lines are stored", message)
         self.assertEqual(self.output("scan"), b"")
 
@@ -206,7 +198,8 @@ class Dumps(harness.TestCase):
 
     def test_an_interrupted_dump_leaves_nothing(self):
         for number in ENDING:
-            message = self.failure(3, "dump", "out.tsv", preexec_fn=with_pending_signal(number))
+            message = self.failure(3, "dump", "out.tsv",
+                                   preexec_fn=harness.with_pending_signal(number))
             self.assertIn("interrupted", message)
             self.assertEqual(self.files(), [])
 
@@ -214,14 +207,14 @@ class Dumps(harness.TestCase):
         for number in ENDING:
             def prepare(number=number):
                 signal.signal(number, signal.SIG_IGN)  # as nohup does
-                with_pending_signal(number)()
+                harness.with_pending_signal(number)()
             self.output("dump", "--force", "out.tsv", preexec_fn=prepare)
             self.assertEqual(self.read("out.tsv"), b"k\tv\n")
 
     def test_an_interrupted_dump_leaves_an_older_file_as_it_was(self):
         self.write("out.tsv", b"older")
         self.failure(3, "dump", "--force", "out.tsv",
-                     preexec_fn=with_pending_signal(signal.SIGINT))
+                     preexec_fn=harness.with_pending_signal(signal.SIGINT))
         self.assertEqual(self.files(), ["out.tsv"])
         self.assertEqual(self.read("out.tsv"), b"older")
 
