@@ -279,6 +279,16 @@ TEST_CASE("csv: malformed lines") {
         "trace:1: no header; the first line of a csv names its columns");
 }
 
+TEST_CASE("hex keys are bytes where they are asked for") {
+  const TraceOptions hex = {.hex_keys = true};
+  CHECK(ReadText("0x6B31,3\nk2\n6B31\n0x6b,1\n", hex) == "1:k1,3 2:k2 3:6B31 4:k,1");
+  CHECK(ReadText("0x,3\n", hex) == "1:,3");
+  CHECK(ReadText("0x6B31\n") == "1:0x6B31");
+  CHECK(ReadText("key,op_count,op,key_size,size\n0x6B,2,GET,1,2\n", hex) == "2:k,3 2:k,3");
+  CHECK(ReadText("k\n0x6B3\n", hex).starts_with("1:k trace:2: a key that begins with 0x"));
+  CHECK(ReadText("0xyz\nk\n", {.skip_bad = true, .hex_keys = true}).starts_with("2:k bad:1"));
+}
+
 TEST_CASE("csv: a time that is no number is none") {
   const TempFolder folder;
   const std::string path = folder / "trace";

@@ -18,13 +18,6 @@ std::optional<char> EscapedByte(char letter) {
   }
 }
 
-int HexDigit(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
-}
-
 std::string HexDigits(std::string_view bytes, std::string_view digits) {
   std::string text;
   text.reserve(2 * bytes.size());
@@ -48,20 +41,6 @@ bool IsUtf8(std::string_view bytes) {
 }  // namespace
 
 std::string ToHex(std::string_view bytes) { return "0x" + HexDigits(bytes, "0123456789ABCDEF"); }
-
-std::optional<std::string> FromHex(std::string_view text) {
-  if (text.starts_with("0x") || text.starts_with("0X")) text.remove_prefix(2);
-  if (text.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 2);
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const int high = HexDigit(text[i]);
-    const int low = HexDigit(text[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes += static_cast<char>(high * 16 + low);
-  }
-  return bytes;
-}
 
 Json ToJson(std::string_view bytes, bool hex) {
   if (hex || !IsUtf8(bytes)) return Json{{"hex", HexDigits(bytes, "0123456789abcdef")}};

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/hex.h"
 #include "base/printable.h"
 
 namespace kvcache::kvtool {
@@ -16,8 +17,7 @@ using Json = nlohmann::ordered_json;
 
 // "0x6B0A", as RocksDB's ldb writes it.
 std::string ToHex(std::string_view bytes);
-// Upper or lower case, with "0x" or without; nullopt for anything else.
-std::optional<std::string> FromHex(std::string_view text);
+// The reverse is FromHex, of base/hex.h.
 
 // A string when the bytes are UTF-8, {"hex": "6b0a"} when not or when `hex` asks for it.
 Json ToJson(std::string_view bytes, bool hex = false);

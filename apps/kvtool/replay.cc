@@ -101,7 +101,9 @@ Outcome<ExitStatus> Replay(Session& session, const ReplayArguments& arguments) {
     const auto checked = CheckRecording(arguments.record, arguments.trace);
     if (!checked) return std::unexpected(checked.error());
   }
-  const auto input = TraceInput::Open(arguments.trace, arguments.options);  // it is read twice
+  TraceOptions options = arguments.options;
+  options.hex_keys = session.flags().hex;
+  const auto input = TraceInput::Open(arguments.trace, options);  // it is read twice
   if (!input) return std::unexpected(input.error());
   // Without a recording there is nothing that has to end in good order.
   if (arguments.Records()) session.CatchInterrupts();
@@ -153,6 +155,7 @@ void AddReplay(CLI::App& app, Action& action) {
       "database lacks is stored with a value of the trace's size, or of 100 bytes: use a database\n"
       "of its own. Then every request is looked up through the cache, and hits, misses,\n"
       "throughput and latency of that are printed. Reading the trace is not counted.\n"
+      "With --hex, keys that begin with 0x are hex, as in recordings; others are as they are.\n"
       "With --read-only or --secondary nothing is stored, and keys that the database lacks\n"
       "count as absent.\n"
       "With --record, FILE gets a line key,size for each lookup; see kvtool trace record --help.\n"

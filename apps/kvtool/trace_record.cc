@@ -71,6 +71,7 @@ Outcome<ExitStatus> Record(Session& session, const RecordArguments& arguments) {
     return std::unexpected(checked.error());
   }
   TraceOptions options = arguments.options;
+  options.hex_keys = session.flags().hex;
   if (arguments.in == "-") options.name = "standard input";
   options.interrupt = session.CatchInterrupts().descriptor();
   const auto cache = session.Open(Access::kRead);
@@ -111,7 +112,8 @@ void AddTraceRecord(CLI::App& trace, Action& action) {
       "Makes a trace of a list of keys, from a log of requests say: what is looked up passes\n"
       "through the cache, and OUT has a line key,size for each lookup, the size being the\n"
       "value's in bytes, and 1 for a key that the database lacks. Keys that a line cannot hold\n"
-      "are written as hex, 0x6B0A. When it is interrupted, OUT has what was looked up.\n"
+      "are written as hex, 0x6B0A; with --hex, keys of IN that begin with 0x are read so, and\n"
+      "others as they are. When it is interrupted, OUT has what was looked up.\n"
       "A service records its own lookups with Cache::StartRecording, the shell with record,\n"
       "replay with --record.\n"
       "\n" +

@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/hex.h"
 #include "kvcache/error.h"
 #include "simulate/line_reader.h"
 #include "simulate/trace_format.h"
@@ -68,12 +69,14 @@ class LineTraceReader final : public TraceReader {
   template <class... Arguments>
   explicit LineTraceReader(TraceSource input, Arguments&&... arguments)
       : TraceReader(input.skip_bad),
+        hex_keys_(input.hex_keys),
         lines_(std::move(input.source)),
         parser_(std::forward<Arguments>(arguments)...) {}
 
   Result<bool> Next(TraceRequest& request) override {
     if (parser_.repeats() > 0) {
       parser_.Repeat(request);
+      DecodeKey(request.key);  // succeeds, as it did for the line's first request
       request.line = lines_.number();
       return true;
     }
@@ -86,14 +89,15 @@ class LineTraceReader final : public TraceReader {
       }
       if (!*more) return false;
       const LineParser::Line parsed = parser_.Parse(line, request);
-      if (parsed == LineParser::Line::kRequest) {
+      const bool is_request = parsed == LineParser::Line::kRequest;
+      if (is_request && DecodeKey(request.key)) {
         request.line = lines_.number();
         return true;
       }
       if (parsed == LineParser::Line::kOtherOperation) {
         CountOtherOperation();
       } else if (parsed != LineParser::Line::kNoRequest) {
-        Error error = lines_.Malformed(parser_.reason());
+        Error error = lines_.Malformed(is_request ? kNotHex : parser_.reason());
         if (parsed == LineParser::Line::kUnreadable || !Skips(error)) {
           return std::unexpected(std::move(error));
         }
@@ -102,6 +106,21 @@ class LineTraceReader final : public TraceReader {
   }
 
  private:
+  static constexpr std::string_view kNotHex =
+      "a key that begins with 0x, but not with an even number of hex digits after it";
+
+  // False if it should be hex digits and is not.
+  bool DecodeKey(std::string_view& key) {
+    if (!hex_keys_ || !key.starts_with("0x")) return true;
+    auto bytes = FromHex(key);
+    if (!bytes) return false;
+    key_ = *std::move(bytes);
+    key = key_;
+    return true;
+  }
+
+  const bool hex_keys_;
+  std::string key_;  // of the present request, if it was decoded
   LineReader lines_;
   Parser parser_;
 };

@@ -30,6 +30,7 @@ struct TraceSample {
 struct TraceSource {
   std::unique_ptr<ByteSource> source;
   bool skip_bad = false;
+  bool hex_keys = false;        // these two as in TraceOptions
   std::string parameters = {};  // what stands behind the format's name and a colon
 };
 

@@ -75,7 +75,8 @@ Result<std::unique_ptr<TraceReader>> TraceReader::Open(const std::string& path,
     if (!found) return std::unexpected(found.error());
     format = *found;
   }
-  TraceSource input = {.source = nullptr, .skip_bad = options.skip_bad};
+  TraceSource input = {
+      .source = nullptr, .skip_bad = options.skip_bad, .hex_keys = options.hex_keys};
   if (colon != std::string::npos) {
     if (format->parameters.empty()) {
       return Fail(ErrorCode::kInvalidArgument,

@@ -25,6 +25,8 @@ struct TraceOptions {
   std::string format = {};
   // Malformed lines are left out and counted, instead of being an error.
   bool skip_bad = false;
+  // Keys that begin with 0x are bytes as hex digits, as in recordings; others are as they are.
+  bool hex_keys = false;
   // What messages call the trace; empty: its path.
   std::string name = {};
   // A descriptor, borrowed; once it can be read from, reading the trace fails, even where it waits

@@ -64,7 +64,7 @@ void FuzzTextPairs(std::string_view input) {
 
 void FuzzHexPairs(std::string_view input) {
   FuzzPairs(PairFormat::kHex, input);
-  Require(kvtool::FromHex(kvtool::ToHex(input)) == input, "hex is undone", input);
+  Require(FromHex(kvtool::ToHex(input)) == input, "hex is undone", input);
 }
 
 void FuzzJsonPairs(std::string_view input) {

@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <string>
 
+#include "base/hex.h"
 #include "fuzz/input.h"
 #include "fuzz/read_trace.h"
 #include "fuzz/target.h"
-#include "kvtool/bytes.h"
 #include "simulate/trace_format.h"
 
 namespace kvcache::testing {
@@ -23,7 +23,7 @@ std::string RequireLine(std::string_view key, std::size_t bytes) {
   const ReadRequest& request = reading.requests.front();
   Require(request.size == std::max<std::size_t>(bytes, 1), "sizes are kept", line);
   if (key.size() <= TraceLine::kLongestKey) {
-    Require(request.key == key || kvtool::FromHex(request.key) == key, "a key can be told", line);
+    Require(request.key == key || FromHex(request.key) == key, "a key can be told", line);
   }
   return request.key;
 }

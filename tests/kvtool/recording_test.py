@@ -129,6 +129,46 @@ class TraceRecord(Recording):
         self.assertEqual(self.read("keys"), b"a\nb\n")
 
 
+class Hex(Recording):
+    """With --hex, keys that begin with 0x are the bytes that their digits stand for."""
+
+    def test_trace_record(self):
+        self.output("put", "k1", "v")
+        for line in (b"0x6B31", b"0x6b31", b"k1"):
+            answer = self.json("--hex", "trace", "record", "--force", "-", "out",
+                               stdin=line + b"\n")
+            self.assertEqual((answer["requests"], answer["absent"]), (1, 0))
+            self.assertEqual(self.read("out"), b"k1,1\n")
+        self.assertEqual(self.json("trace", "record", "-", "plain", stdin=b"0x6B31\n")["absent"],
+                         1)
+
+    def test_a_recording_of_any_keys_is_replayed(self):
+        keys = [b"", b"a,b", b"0x00", b"\0\1", b"\xff", b"plain", b"6B31"]
+        for key in keys:
+            self.output("--hex", "put", "0x" + key.hex(), "0xFF")
+        self.run_status(0, "--hex", "shell", stdin=b"record out\n" + b"".join(
+            b"get 0x%s\n" % key.hex().encode() for key in keys))
+        recorded = self.read("out")
+        self.assertEqual(recorded.count(b"0x"), 5)
+        before = self.output("dump", "-")
+        answer = self.json("--hex", "replay", "out", "--record", "again")
+        self.assertEqual((answer["requests"], answer["keys_stored"], answer["absent"]), (7, 0, 0))
+        self.assertEqual(self.read("again"), recorded)
+        self.assertEqual(self.output("dump", "-"), before)
+        self.assertEqual(self.json("--read-only", "replay", "out")["absent"], 5)
+
+    def test_malformed_keys(self):
+        self.output("put", "k", "v")
+        for key in (b"0x6B3", b"0x6G"):
+            message = self.failure(3, "--hex", "trace", "record", "--force", "-", "out",
+                                   stdin=b"k\n" + key + b"\n")
+            self.assertIn("standard input:2: a key that begins with 0x", message)
+            done = self.run_status(0, "--hex", "replay", "--json", "--skip-bad", "-",
+                                   stdin=b"k\n" + key + b"\n")
+            answer = json.loads(done.stdout)
+            self.assertEqual((answer["requests"], answer["bad_lines"]), (1, 1))
+
+
 class Interrupted(Recording):
     """A recording that a signal ends is a trace of what was looked up."""
 
