@@ -118,13 +118,13 @@ class Cache {
 
   // Records from now on what Get, MultiGet and GetOrCompute look up, of a sample of the keys, as a
   // trace for kvtool: a line `key,size` for each lookup, the size being the value's in bytes, and 1
-  // where it is empty or there is none. A lookup that returned before another began stands before it. None of a
-  // sampled key is missing but those that failed. A key is hex, 0x6B0A, if it is empty, has a comma,
-  // control characters or bytes from 0xF8 on, or begins with 0x; one of more than 1 KiB is its hash,
-  // XXH3, as hex.
-  // What happens later, a full disk say, ends the recording and never fails a lookup: Stats and
-  // StopRecording tell. Costs a lookup that is not sampled a comparison, and about 10 MiB.
-  // Errors: kInvalidArgument: while recording already, or a file that exists; kIoError.
+  // where it is empty or there is none. A lookup that returned before another began stands before
+  // it. None of a sampled key is missing but those that failed. A key is hex, 0x6B0A, if it is
+  // empty, has a comma, control characters or bytes from 0xF8 on, or begins with 0x; one of more
+  // than 1 KiB is its hash, XXH3, as hex. What happens later, a full disk say, ends the recording
+  // and never fails a lookup: Stats and StopRecording tell. Costs a lookup that is not sampled a
+  // comparison, and about 10 MiB. Errors: kInvalidArgument: while recording already, or a file that
+  // exists; kIoError; kInternal where no thread can be had.
   Result<void> StartRecording(const RecordOptions& options);
   // Returns when the file is complete and on the disk. Errors: kInvalidArgument when there is no
   // recording; what has ended it, the first time. Closing the cache stops a recording too.
@@ -132,7 +132,8 @@ class Cache {
 
   Stats GetStats() const;
 
-  // The store beneath, the cache's own. Who writes it must call Invalidate, or write under WriteWith.
+  // The store beneath, the cache's own. Who writes it must call Invalidate, or write under
+  // WriteWith.
   Store& store();
 
  private:

@@ -8,8 +8,8 @@
 namespace kvcache {
 
 // An empty store, ordered bytewise; what is in it goes when it goes. Its calls never fail, but
-// CatchUp, which it does not support, and a callback may call the store again. A scan copies what it
-// visits first, keys as bytes and values by reference.
+// CatchUp, which it does not support, and a callback may call the store again. A scan first copies
+// what it visits, keys as bytes and values by reference.
 std::unique_ptr<Store> MakeMemoryStore();
 
 }  // namespace kvcache

@@ -36,8 +36,8 @@ struct RocksDbOptions {
   std::string options_file = {};
 
   // The caller's RocksDB options; wins over options_file. With neither, those that the database was
-  // last written with. `create_if_missing` is taken from above, and `max_open_files` is -1 where the
-  // database is opened for reading or as a secondary. Borrowed for the duration of the call.
+  // last written with. `create_if_missing` is taken from above, and `max_open_files` is -1 where
+  // the database is opened for reading or as a secondary. Borrowed for the duration of the call.
   const rocksdb::Options* rocksdb_options = nullptr;
 };
 
