@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <latch>
 #include <map>
 #include <memory>
@@ -278,28 +279,40 @@ TEST_CASE("tier: a capacity in entries is kept exactly") {
   CHECK(f.tier.GetStats().total.entries == 2);
 }
 
-// A policy whose shards write down what they are told of the capacity.
-PolicySpec Telling(std::vector<std::uint64_t>& told) {
-  class Policy final : public testing::FifoPolicy {
-   public:
-    explicit Policy(std::vector<std::uint64_t>& told) : told_(told) {}
-    void SetCapacity(std::uint64_t weight) override { told_.push_back(weight); }
+// First in, first out, and tells of its calls.
+class Telling final : public testing::FifoPolicy {
+ public:
+  struct Listener {
+    std::function<void(std::uint64_t weight)> set_capacity = [](std::uint64_t) {};
+    std::function<void()> inserted = [] {};
+  };
 
-   private:
-    std::vector<std::uint64_t>& told_;
-  };
-  PolicyInfo info;
-  info.name = "telling";
-  info.make = [&told](const PolicyContext&, const std::vector<double>&) {
-    return std::make_unique<Policy>(told);
-  };
-  return {.info = info, .values = {}};
-}
+  static PolicySpec To(const Listener& listener) {
+    PolicyInfo info;
+    info.name = "telling";
+    info.make = [&listener](const PolicyContext&, const std::vector<double>&) {
+      return std::make_unique<Telling>(listener);
+    };
+    return {.info = info, .values = {}};
+  }
+
+  explicit Telling(const Listener& listener) : listener_(listener) {}
+  void SetCapacity(std::uint64_t weight) override { listener_.set_capacity(weight); }
+  void Insert(PolicyNode& node) override {
+    FifoPolicy::Insert(node);
+    listener_.inserted();
+  }
+
+ private:
+  const Listener& listener_;
+};
 
 TEST_CASE("tier: policies are told their shard's part, in entries or in bytes, and what fits") {
   std::vector<std::uint64_t> told;
+  Telling::Listener listener;
+  listener.set_capacity = [&](std::uint64_t weight) { told.push_back(weight); };
   Fixture entries({.capacity_entries = 1000, .shards = 2});
-  entries.tier.SetPolicy(Telling(told));
+  entries.tier.SetPolicy(Telling::To(listener));
   CHECK(told == std::vector<std::uint64_t>{500, 500});
   told.clear();
   entries.tier.SetCapacityEntries(301);
@@ -309,7 +322,7 @@ TEST_CASE("tier: policies are told their shard's part, in entries or in bytes, a
 
   told.clear();
   Fixture bytes({.capacity = 8 * kMiB, .shards = 2});
-  bytes.tier.SetPolicy(Telling(told));
+  bytes.tier.SetPolicy(Telling::To(listener));
   CHECK(told == std::vector<std::uint64_t>{4 * kMiB, 4 * kMiB});
   bytes.tier.SetCapacity(2 * kMiB);
   CHECK(told.size() == 4);
@@ -319,6 +332,20 @@ TEST_CASE("tier: policies are told their shard's part, in entries or in bytes, a
   CHECK(told.size() > 4);
   CHECK(std::ranges::all_of(told.begin() + 4, told.end(),
                             [](std::uint64_t weight) { return weight > 0 && weight < 2 * kMiB; }));
+}
+
+TEST_CASE("tier: while a policy takes over from another the memory of both counts") {
+  const Telling::Listener deaf;
+  Telling::Listener listener;
+  Fixture f({.capacity_entries = 100, .shards = 1});
+  f.tier.SetPolicy(Telling::To(deaf));
+  for (int i = 0; i < 100; ++i) f.Put(std::to_string(i), "value");
+  const Shard& shard = f.tier.shard(0);
+  const std::size_t overhead = shard.OverheadBytes();
+  std::vector<std::size_t> meanwhile;
+  listener.inserted = [&] { meanwhile.push_back(shard.OverheadBytes()); };
+  f.tier.SetPolicy(Telling::To(listener));
+  CHECK(meanwhile == std::vector<std::size_t>(100, overhead));  // who left one is in the other
 }
 
 TEST_CASE(
