@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -17,9 +18,10 @@ std::unexpected<Failure> CannotWrite(const std::string& path) {
   return Failed(fmt::format("cannot write {}: {}", path, std::generic_category().message(errno)));
 }
 
-Outcome<void> CheckReplaceable(const std::string& path, bool force) {
+// The permissions of the file that is replaced, if there is one.
+Outcome<std::optional<mode_t>> CheckReplaceable(const std::string& path, bool force) {
   struct stat status;
-  if (lstat(path.c_str(), &status) != 0) return {};
+  if (lstat(path.c_str(), &status) != 0) return std::nullopt;
   if (S_ISLNK(status.st_mode)) {
     return WrongCall(fmt::format("{} is a symbolic link; name the file that it points to", path));
   }
@@ -35,7 +37,7 @@ Outcome<void> CheckReplaceable(const std::string& path, bool force) {
     return WrongCall(
         fmt::format("{} exists; replace it with --force, or choose another name", path));
   }
-  return {};
+  return status.st_mode & 0777;
 }
 
 }  // namespace
@@ -48,18 +50,15 @@ Outcome<void> OutputFile::Check(const std::string& path, bool force) {
 }
 
 Outcome<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path, bool force) {
-  if (auto replaceable = CheckReplaceable(path, force); !replaceable) {
-    return std::unexpected(replaceable.error());
-  }
+  const auto old = CheckReplaceable(path, force);
+  if (!old) return std::unexpected(old.error());
   // Who may not read what is replaced may not read what replaces it.
-  struct stat old;
-  const bool replaces = lstat(path.c_str(), &old) == 0;
-  const mode_t mode = replaces ? old.st_mode & 0777 : 0666;
+  const mode_t mode = old->value_or(0666);
   std::string temporary = fmt::format("{}.{}.partial", path, getpid());
   const int descriptor =
       open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (descriptor < 0) return CannotWrite(temporary);
-  if (replaces) fchmod(descriptor, mode);  // also what the umask has taken away
+  if (*old) fchmod(descriptor, mode);  // also what the umask has taken away
   return std::unique_ptr<OutputFile>(new OutputFile(path, std::move(temporary), descriptor));
 }
 

@@ -8,8 +8,8 @@
 namespace kvcache {
 namespace {
 
-// No control characters, nor what ends a key; and none of the bytes that begin no UTF-8, with
-// one of which files compressed by zstd begin.
+// No control characters, nor what ends a key; and none of the bytes that begin no UTF-8, with one
+// of which files compressed by zstd begin.
 bool IsPlain(std::string_view key) {
   bool odd = key.empty() || key.starts_with("0x");
   for (const char c : key) {

@@ -29,7 +29,7 @@ struct Need {
   std::optional<double> most;  // if it is too high by that; none: then no size is enough
 };
 
-// None when no size on the curve is enough.
+// None when the largest size is not enough.
 std::optional<Need> BytesFor(const PolicyOutlook& outlook, double hit_ratio);
 
 // With a tier of so many bytes, between the curve's sizes in proportion to their logarithm.

@@ -63,7 +63,7 @@ Result<std::vector<SimulationResult>> SimulateWhole(const std::string& path,
                                                     std::span<const SimulatedCase> cases,
                                                     const SimulationOptions& options) {
   PageVector<std::uint32_t> next_uses;
-  if (std::ranges::any_of(cases, [](const SimulatedCase& one) { return !one.policy; })) {
+  if (HasOpt(cases)) {
     auto scan = ScanTrace(path, options.trace, options.sizes, true, options.progress);
     if (!scan) return std::unexpected(scan.error());
     next_uses = std::move(scan->next_uses);
@@ -135,17 +135,17 @@ std::vector<std::vector<double>> PolicyBytesInTier(const SampledTrace& sample, S
                                          std::vector<double>(sizes.size(), kOrderBytes));
   InParallel(threads, policies.size(), [&](std::size_t policy) {
     if (!policies[policy]) return;
-    bool told = true;
+    std::vector<double>& by_size = bytes[policy];
     for (std::size_t i = sizes.size(); i-- > 0;) {
-      if (told) {
-        Lane lane({policies[policy], Scaled(sizes[i], sample.rate), 1}, unit, no_next_uses);
-        lane.Run(sample.requests, 0);
-        const SimulationResult result = lane.result();
-        told = result.objects >= kLeastObjects;
-        bytes[policy][i] = static_cast<double>(result.policy_bytes) /
-                           static_cast<double>(std::max<std::uint64_t>(result.objects, 1));
+      Lane lane({policies[policy], Scaled(sizes[i], sample.rate), 1}, unit, no_next_uses);
+      lane.Run(sample.requests, 0);
+      const SimulationResult result = lane.result();
+      if (result.objects < kLeastObjects && i + 1 < sizes.size()) {
+        std::ranges::fill(std::span(by_size).first(i + 1), by_size[i + 1]);
+        return;
       }
-      if (!told && i + 1 < sizes.size()) bytes[policy][i] = bytes[policy][i + 1];
+      by_size[i] = static_cast<double>(result.policy_bytes) /
+                   static_cast<double>(std::max<std::uint64_t>(result.objects, 1));
     }
   });
   return bytes;
@@ -257,9 +257,8 @@ double CorrectCurve(MissRatioCurve& curve, std::span<const CurveAnchor> anchors,
 namespace {
 
 // Whether a sample is not all that a policy needs, at sizes that are not too small for it. What lru
-// has cached does not depend on the size
-// of the cache but for the end of its stack, and opt never keeps what is used for the first time in
-// vain.
+// has cached does not depend on the size of the cache but for the end of its stack, and opt never
+// keeps what is used for the first time in vain.
 bool NeedsAnchors(const std::optional<PolicySpec>& policy) {
   return policy && policy->info.name != "lru";
 }

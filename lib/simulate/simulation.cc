@@ -80,13 +80,15 @@ class Simulator {
 
 }  // namespace
 
+bool HasOpt(std::span<const SimulatedCase> cases) {
+  return std::ranges::any_of(cases, [](const SimulatedCase& wanted) { return !wanted.policy; });
+}
+
 Result<std::vector<SimulationResult>> Simulate(const std::string& path,
                                                std::span<const SimulatedCase> cases,
                                                const SimulationOptions& options,
                                                const PageVector<std::uint32_t>& next_uses) {
-  const bool has_opt =
-      std::ranges::any_of(cases, [](const SimulatedCase& wanted) { return !wanted.policy; });
-  const std::uint64_t known = has_opt ? next_uses.size() : RequestReader::kAll;
+  const std::uint64_t known = HasOpt(cases) ? next_uses.size() : RequestReader::kAll;
   auto reader =
       RequestReader::Open(path, options.trace, options.sizes, std::min(options.requests, known));
   if (!reader) return std::unexpected(reader.error());

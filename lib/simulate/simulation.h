@@ -21,6 +21,8 @@ struct SimulationOptions {
   OnProgress progress = [](std::uint64_t) {};
 };
 
+bool HasOpt(std::span<const SimulatedCase> cases);
+
 // The results, in the order of `cases`. The caches are shared out between the threads, or as many
 // as the system gives, and the trace is read beside them. What is thrown in them is thrown here.
 // `next_uses`: of a scan of the same trace, needed if there is an opt; what came to the trace after

@@ -172,7 +172,7 @@ class Hex(Recording):
 class Interrupted(Recording):
     """A recording that a signal ends is a trace of what was looked up."""
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def start(self, *arguments):
         return subprocess.Popen(
