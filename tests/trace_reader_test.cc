@@ -255,6 +255,11 @@ TEST_CASE("csv: columns by the names that the caller gives") {
         "trace:1: no column \"uri\" for key; there are url, length, when, method");
   CHECK(ReadText("a,b\n1,2\n", {.format = "csv"}) ==
         "trace:1: none of the columns a, b is known to be the key; name it: csv:key=COLUMN");
+  std::string columns;
+  for (int i = 0; i < 20; ++i) columns += std::string(41, '\x01') + ",";
+  const std::string message = ReadText(columns + "\n1\n", {.format = "csv"});
+  CHECK(message.ends_with("..., ... is known to be the key; name it: csv:key=COLUMN"));
+  CHECK(message.size() < 800);
   for (const std::string format : {"csv:url", "csv:keys=url", "csv:key=url,,"}) {
     const auto reader = TraceReader::Open("/dev/null", {.format = format});
     REQUIRE_FALSE(reader.has_value());

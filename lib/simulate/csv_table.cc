@@ -46,12 +46,13 @@ std::optional<std::size_t> CsvTable::FindUsual(std::span<const std::string_view>
 }
 
 std::string CsvTable::Names() const {
-  constexpr std::size_t kMost = 30;
+  constexpr std::size_t kEnough = 400;  // characters: a message is read by people
   std::string names;
-  for (std::size_t i = 0; i < std::min(names_.size(), kMost); ++i) {
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    if (names.size() > kEnough) return names + ", ...";
     names += (i == 0 ? "" : ", ") + Excerpt(names_[i]);
   }
-  return names + (names_.size() > kMost ? ", ..." : "");
+  return names;
 }
 
 bool CsvTable::Split(std::string_view line, std::string& reason) {
