@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "commands.h"
+#include "full_batch.h"
 #include "interrupts.h"
 #include "kvcache/size.h"
 #include "line_reader.h"
@@ -15,11 +16,6 @@
 
 namespace kvcache::kvtool {
 namespace {
-
-// A batch is written when it holds so much: enough to make the write's fixed cost small, little
-// enough to be stored at once when the user interrupts.
-constexpr std::size_t kBatchPairs = 4096;
-constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 
 struct LoadArguments {
   std::string file;
@@ -90,8 +86,7 @@ class Loader {
     }
     batch_.Put(key_, value_);
     ++pairs_;
-    if (batch_.size() < kBatchPairs && batch_.bytes() < kBatchBytes) return {};
-    return WriteBatch();
+    return IsFull(batch_) ? WriteBatch() : Outcome<void>();
   }
 
   Outcome<void> WriteBatch() {

@@ -8,10 +8,10 @@
 namespace kvcache::kvtool {
 namespace {
 
-using Parsed = std::expected<void, std::string>;
+using ParsedPair = std::expected<void, std::string>;
 
-Parsed ParseText(std::string_view key_text, std::string_view value_text, std::string& key,
-                 std::string& value) {
+ParsedPair ParseText(std::string_view key_text, std::string_view value_text, std::string& key,
+                     std::string& value) {
   if (value_text.ends_with('\r')) {
     return std::unexpected(
         "it ends in a carriage return; convert the line ends, or write \\r if it belongs to the "
@@ -23,8 +23,8 @@ Parsed ParseText(std::string_view key_text, std::string_view value_text, std::st
   return {};
 }
 
-Parsed ParseHex(std::string_view key_text, std::string_view value_text, std::string& key,
-                std::string& value) {
+ParsedPair ParseHex(std::string_view key_text, std::string_view value_text, std::string& key,
+                    std::string& value) {
   auto key_bytes = FromHex(key_text);
   auto value_bytes = FromHex(value_text);
   if (!key_bytes || !value_bytes) {
@@ -35,7 +35,7 @@ Parsed ParseHex(std::string_view key_text, std::string_view value_text, std::str
   return {};
 }
 
-Parsed ParseJson(std::string_view line, std::string& key, std::string& value) {
+ParsedPair ParseJson(std::string_view line, std::string& key, std::string& value) {
   const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || json.size() != 2 || !json.contains("key") || !json.contains("value")) {
     return std::unexpected(R"(it is not of the form {"key": "...", "value": "..."})");
@@ -70,8 +70,8 @@ void AppendPairLine(PairFormat format, bool json_hex, std::string_view key, std:
   out += '\n';
 }
 
-Parsed ParsePairLine(PairFormat format, std::string_view line, std::string& key,
-                     std::string& value) {
+ParsedPair ParsePairLine(PairFormat format, std::string_view line, std::string& key,
+                         std::string& value) {
   if (format == PairFormat::kJsonl) return ParseJson(line, key, value);
   const std::size_t tab = line.find('\t');
   if (tab == std::string_view::npos) {

@@ -42,7 +42,7 @@ Outcome<ScanOptions> MakeScanOptions(const Session& session, const ScanArguments
                      .reverse = arguments.reverse};
 }
 
-void PrintText(Session& session, std::string_view key, std::string_view value, bool keys_only) {
+void PrintTextPair(Session& session, std::string_view key, std::string_view value, bool keys_only) {
   Output& out = session.out();
   out.Write(session.Encode(key));
   if (!keys_only) {
@@ -52,7 +52,7 @@ void PrintText(Session& session, std::string_view key, std::string_view value, b
   out.Write("\n");
 }
 
-void PrintJson(Session& session, std::string_view key, std::string_view value, bool keys_only) {
+void PrintJsonPair(Session& session, std::string_view key, std::string_view value, bool keys_only) {
   Json entry{{"key", session.EncodeJson(key)}};
   if (!keys_only) entry["value"] = session.EncodeJson(value);
   session.out().Write(entry.dump());
@@ -70,7 +70,7 @@ Outcome<ExitStatus> Scan(Session& session, const ScanArguments& arguments) {
   if (json) out.Write(R"({"entries":[)");
   const auto scanned = (*cache)->Scan(*options, [&](std::string_view key, std::string_view value) {
     if (json && count > 0) out.Write(",");
-    (json ? PrintJson : PrintText)(session, key, value, arguments.keys_only);
+    (json ? PrintJsonPair : PrintTextPair)(session, key, value, arguments.keys_only);
     interrupted = ++count % kInterruptInterval == 0 && session.Interrupted();
     return !interrupted;
   });

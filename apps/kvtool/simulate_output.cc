@@ -11,12 +11,12 @@
 namespace kvcache::kvtool {
 namespace {
 
-using Ratio = double (SimulatedCounts::*)() const;
+using RatioOfCounts = double (SimulatedCounts::*)() const;
 
 constexpr int kColumn = 12;
 
 // The least ratio at each size of those who do not know the future.
-std::map<std::uint64_t, double> Best(const SimulatedTrace& trace, Ratio ratio) {
+std::map<std::uint64_t, double> Best(const SimulatedTrace& trace, RatioOfCounts ratio) {
   std::map<std::uint64_t, double> best;
   for (const SimulatedRow& row : trace.rows) {
     if (row.policy.knows_future()) continue;
@@ -36,7 +36,7 @@ std::size_t CountPolicies(const SimulatedTrace& trace) {
 }
 
 void PrintTable(Output& out, const SimulatedTrace& trace, SizeUnit unit, std::string_view title,
-                Ratio ratio) {
+                RatioOfCounts ratio) {
   const std::size_t policies = CountPolicies(trace);
   std::size_t width = title.size();
   for (std::size_t i = 0; i < policies; ++i) {

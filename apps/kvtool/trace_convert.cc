@@ -26,7 +26,7 @@
 namespace kvcache::kvtool {
 namespace {
 
-constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+constexpr std::size_t kPlainBytes = std::size_t{1} << 20;
 constexpr std::uint64_t kBetweenLooks = 4096;  // requests
 
 struct ConvertArguments {
@@ -113,7 +113,7 @@ Outcome<Converted> ConvertTrace(Session& session, const TraceInput& input, const
                               [&](const TraceRequest& request) {
                                 ++converted.requests;
                                 auto added = writer->Add(request, plain);
-                                return added && plain.size() >= kBufferBytes ? flush() : added;
+                                return added && plain.size() >= kPlainBytes ? flush() : added;
                               });
   if (!reader) return std::unexpected(reader.error());
   writer->Finish(plain);

@@ -15,7 +15,7 @@
 namespace kvcache::kvtool {
 namespace {
 
-constexpr std::uint64_t kBetweenLooks = 256;  // requests
+constexpr std::uint64_t kLookupsPerCheck = 256;  // for an interrupt
 
 struct RecordArguments {
   std::string in;
@@ -37,7 +37,7 @@ Outcome<LookedUp> LookUp(Session& session, Cache& cache, TraceReader& reader) {
     if (!found) return std::unexpected(found.error());
     ++all.requests;
     if (!*found) ++all.absent;
-    if (all.requests % kBetweenLooks == 0 && session.Interrupted()) {
+    if (all.requests % kLookupsPerCheck == 0 && session.Interrupted()) {
       return std::unexpected(InterruptedAfter(all.requests));
     }
     return {};
@@ -66,7 +66,7 @@ void Report(Session& session, const TraceReader& reader, const LookedUp& all,
                                  RecordedText(recorded)));
 }
 
-Outcome<ExitStatus> Record(Session& session, const RecordArguments& arguments) {
+Outcome<ExitStatus> RecordTrace(Session& session, const RecordArguments& arguments) {
   if (auto checked = CheckRecording(arguments.record, arguments.in); !checked) {
     return std::unexpected(checked.error());
   }
@@ -94,8 +94,9 @@ Outcome<ExitStatus> Record(Session& session, const RecordArguments& arguments) {
 }  // namespace
 
 void AddTraceRecord(CLI::App& trace, Action& action) {
-  const auto [command, arguments] = AddCommand(
-      trace, action, "record", "Look keys up in a database, and write a trace of that", Record);
+  const auto [command, arguments] =
+      AddCommand(trace, action, "record", "Look keys up in a database, and write a trace of that",
+                 RecordTrace);
   command
       ->add_option("IN", arguments->in,
                    "Keys to look up, one a line, or a trace, plain, .gz or .zst;\n"

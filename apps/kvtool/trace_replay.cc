@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "full_batch.h"
 #include "progress.h"
 #include "recording.h"
 #include "simulate/key_numbers.h"
@@ -26,8 +27,6 @@ namespace {
 
 constexpr std::uint64_t kStandardValueSize = 100;
 constexpr std::uint64_t kLargestValueSize = std::uint64_t{1} << 30;
-constexpr std::size_t kBatchPairs = 4096;
-constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 // Requests that a thread takes at a time: few enough to keep the trace's order nearly, enough for
 // the lock not to matter.
 constexpr std::size_t kChunkRequests = 256;
@@ -63,8 +62,7 @@ class KeyStorer {
     FillValue(hash, size, value_);
     batch_.Put(request.key, value_);
     ++result_.stored;
-    if (batch_.size() < kBatchPairs && batch_.bytes() < kBatchBytes) return {};
-    return WriteBatch();
+    return IsFull(batch_) ? WriteBatch() : Outcome<void>();
   }
 
   Outcome<void> WriteBatch() {
@@ -157,19 +155,19 @@ class SharedTrace {
 };
 
 ReplayResult ReplayChunks(SharedTrace& trace, Cache& cache) {
-  using Clock = std::chrono::steady_clock;
+  using SteadyClock = std::chrono::steady_clock;
   ReplayResult result;
   Chunk chunk;
   std::string value;
   while (trace.Next(chunk)) {
-    const auto start = Clock::now();
+    const auto start = SteadyClock::now();
     auto before = start;
     for (std::size_t i = 0; i < chunk.size(); ++i) {
       if (const auto found = cache.Get(chunk[i], value); !found) {
         trace.Fail(found.error());
         return result;
       }
-      const auto after = Clock::now();
+      const auto after = SteadyClock::now();
       result.latency.Record(
           static_cast<std::uint64_t>((after - before) / std::chrono::nanoseconds(1)));
       before = after;

@@ -18,10 +18,10 @@ namespace kvcache::kvtool {
 namespace {
 
 // The keys of a trace, numbered as they first come, read again and again; threads begin apart.
-class Replay : public Workload {
+class ReplayedTrace : public Workload {
  public:
   using Requests = std::shared_ptr<const std::vector<std::uint32_t>>;
-  Replay(Requests requests, Lane lane)
+  ReplayedTrace(Requests requests, Lane lane)
       : requests_(std::move(requests)), next_(requests_->size() / lane.threads * lane.thread) {}
   Request Next() override { return {.record = (*requests_)[next_++ % requests_->size()]}; }
 
@@ -51,7 +51,7 @@ Outcome<WorkloadInfo> TraceWorkload(const std::string& path) {
       .help = fmt::format("reads of a trace, {} requests", GroupDigits(shared->size())),
       .ordered = false,
       .make = [shared](std::uint64_t, Lane lane,
-                       std::uint64_t) { return std::make_unique<Replay>(shared, lane); },
+                       std::uint64_t) { return std::make_unique<ReplayedTrace>(shared, lane); },
       .records = keys.size()};
 }
 

@@ -21,7 +21,7 @@ namespace {
 
 using std::literals::string_view_literals::operator""sv;
 
-constexpr std::size_t kChunk = std::size_t{128} << 10;
+constexpr std::size_t kReadBytes = std::size_t{128} << 10;
 constexpr std::size_t kLongestMagic = 6;
 
 class FileSource : public ByteSource {
@@ -71,7 +71,7 @@ class FileSource : public ByteSource {
 
   const int descriptor_;
   const int interrupt_;
-  std::vector<char> buffer_ = std::vector<char>(kChunk);
+  std::vector<char> buffer_ = std::vector<char>(kReadBytes);
   std::size_t size_ = 0;  // bytes read that Next has not returned yet
 };
 
@@ -112,7 +112,7 @@ class Decompressor : public ByteSource {
  private:
   const std::unique_ptr<FileSource> file_;
   std::string_view input_;
-  std::vector<char> output_ = std::vector<char>(kChunk);
+  std::vector<char> output_ = std::vector<char>(kReadBytes);
   bool complete_ = false;
 };
 

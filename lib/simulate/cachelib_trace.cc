@@ -85,7 +85,7 @@ class CacheLibParser final : public LineParser {
   TraceRequest repeated_;
 };
 
-bool Recognize(const TraceSample& sample) {
+bool RecognizeCacheLib(const TraceSample& sample) {
   const auto lines = sample.Lines();
   CacheLibParser parser;
   TraceRequest request;
@@ -98,7 +98,7 @@ constinit const TraceFormat kCacheLibTrace = {
     .name = "cachelib",
     .help = "Meta's CacheLib key-value traces; a line counts op_count times",
     .parameters = "",
-    .recognize = Recognize,
+    .recognize = RecognizeCacheLib,
     .open = OpenLines<CacheLibParser>};
 
 }  // namespace kvcache

@@ -125,7 +125,7 @@ class CsvParser final : public LineParser {
 };
 
 // By its header: a line with a comma and without a size after it is no text.
-bool Recognize(const TraceSample& sample) {
+bool RecognizeCsv(const TraceSample& sample) {
   const auto lines = sample.Lines();
   CsvParser parser({});
   TraceRequest request;
@@ -133,7 +133,7 @@ bool Recognize(const TraceSample& sample) {
          parser.knows_more_than_key() && lines[0].contains(',');
 }
 
-Result<std::unique_ptr<TraceReader>> Open(TraceSource input) {
+Result<std::unique_ptr<TraceReader>> OpenCsv(TraceSource input) {
   auto roles = ParseRoles(input.parameters);
   if (!roles) return std::unexpected(roles.error());
   return std::make_unique<LineTraceReader<CsvParser>>(std::move(input), std::move(*roles));
@@ -147,7 +147,7 @@ constinit const TraceFormat kCsvTrace = {
         "a header, then columns: key, size, time and op by their usual names,\nor as told: "
         "csv:key=url,size=length; op= is for no such column",
     .parameters = kParameters,
-    .recognize = Recognize,
-    .open = Open};
+    .recognize = RecognizeCsv,
+    .open = OpenCsv};
 
 }  // namespace kvcache

@@ -67,7 +67,7 @@ class LisParser final : public LineParser {
 
 // Two lines or more, third numbers that are 0 and fourth ones that count up by one: texts whose
 // keys are four numbers each have all reason to be something else.
-bool Recognize(const TraceSample& sample) {
+bool RecognizeLis(const TraceSample& sample) {
   LisParser parser;
   TraceRequest request;
   std::uint64_t lines = 0;
@@ -87,7 +87,7 @@ constinit const TraceFormat kLisTrace = {
     .name = "lis",
     .help = "ARC's block traces: first block, number of blocks, 0, request number",
     .parameters = "",
-    .recognize = Recognize,
+    .recognize = RecognizeLis,
     .open = OpenLines<LisParser>};
 
 }  // namespace kvcache

@@ -109,7 +109,7 @@ class OracleGeneralReader final : public TraceReader {
 
 // The next requests must all lie ahead, none farther than any trace is long: bytes that no text
 // has.
-bool Recognize(const TraceSample& sample) {
+bool RecognizeOracleGeneral(const TraceSample& sample) {
   constexpr std::int64_t kLongest = std::int64_t{1} << 48;
   const std::size_t records = sample.bytes.size() / kRecordBytes;
   if (sample.bytes.find('\0') == std::string_view::npos) return false;
@@ -122,7 +122,7 @@ bool Recognize(const TraceSample& sample) {
   return records > 0;
 }
 
-Result<std::unique_ptr<TraceReader>> Open(TraceSource input) {
+Result<std::unique_ptr<TraceReader>> OpenOracleGeneral(TraceSource input) {
   return std::make_unique<OracleGeneralReader>(std::move(input));
 }
 
@@ -132,7 +132,7 @@ constinit const TraceFormat kOracleGeneralTrace = {
     .name = "oracle-general",
     .help = "libCacheSim's oracleGeneral, binary: 24 bytes a request",
     .parameters = "",
-    .recognize = Recognize,
-    .open = Open};
+    .recognize = RecognizeOracleGeneral,
+    .open = OpenOracleGeneral};
 
 }  // namespace kvcache

@@ -28,14 +28,14 @@ class TextParser final : public LineParser {
 };
 
 // What no other format recognizes is text.
-bool Recognize(const TraceSample& /*sample*/) { return false; }
+bool RecognizeText(const TraceSample& /*sample*/) { return false; }
 
 }  // namespace
 
 constinit const TraceFormat kTextTrace = {.name = "text",
                                           .help = "key, or key,size in bytes, a line",
                                           .parameters = "",
-                                          .recognize = Recognize,
+                                          .recognize = RecognizeText,
                                           .open = OpenLines<TextParser>};
 
 }  // namespace kvcache

@@ -74,7 +74,7 @@ class TwitterParser final : public LineParser {
 };
 
 // A line of text has one comma at most.
-bool Recognize(const TraceSample& sample) {
+bool RecognizeTwitter(const TraceSample& sample) {
   TwitterParser parser;
   return Parses(parser, sample);
 }
@@ -85,7 +85,7 @@ constinit const TraceFormat kTwitterTrace = {
     .name = "twitter",
     .help = "Twitter's cache traces; a size is the key's and the value's",
     .parameters = "",
-    .recognize = Recognize,
+    .recognize = RecognizeTwitter,
     .open = OpenLines<TwitterParser>};
 
 }  // namespace kvcache

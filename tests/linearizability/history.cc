@@ -25,12 +25,11 @@ std::string ToText(std::span<const Operation> history) {
   std::ranges::sort(sorted, {}, &Operation::called);
   std::string text;
   for (const Operation& operation : sorted) {
-    using Effect = Operation::Effect;
     text += fmt::format("  [{:>6}, {:>6}] thread {} {:<12} {} {}{}\n", operation.called,
                         operation.returned, operation.thread, operation.name,
                         operation.writes() ? "writes" : "reads ",
                         ToText(operation.keys, operation.versions),
-                        operation.effect == Effect::kMayWrite ? " (failed)" : "");
+                        operation.effect == Operation::Effect::kMayWrite ? " (failed)" : "");
   }
   return text;
 }

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy on every source of lib and apps that a build directory compiles, on all cores.
+"""Runs clang-tidy on the sources of lib and apps, on all cores.
 
-usage: clang_tidy.py CLANG_TIDY BUILD_DIR CACHE_DIR
+usage: clang_tidy.py CLANG_TIDY CMAKE BUILD_DIR
 
-A source found clean is not looked at again until its preprocessed text, comments included, or
-.clang-tidy changes: CACHE_DIR holds an empty file for each such state.
+The sources of a target are looked at as one, which takes a tenth of the time that they take one by
+one: BUILD_DIR is configured for that. What was found clean is not looked at again until its
+preprocessed text, comments included, or .clang-tidy changes: BUILD_DIR/clean holds an empty file
+for each such state.
 """
 
 import concurrent.futures
@@ -20,15 +22,16 @@ import tree
 
 
 def main():
-    clang_tidy, build_dir, cache_dir = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
-    cache = pathlib.Path(cache_dir)
-    cache.mkdir(parents=True, exist_ok=True)
+    clang_tidy, cmake, build_dir = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+    clean_states = build_dir / "clean"
+    clean_states.mkdir(parents=True, exist_ok=True)
+    subprocess.run([cmake, "--preset", "tidy", "-B", str(build_dir)], cwd=tree.ROOT, check=True,
+                   stdout=subprocess.DEVNULL)
     entries = json.loads((build_dir / "compile_commands.json").read_text(encoding="utf-8"))
-    entries = [entry for entry in entries if is_ours(entry["file"])]
     salt = (tree.ROOT / ".clang-tidy").read_bytes() + version(clang_tidy)
 
     def check(entry):
-        clean = cache / fingerprint(entry, salt)
+        clean = clean_states / fingerprint(entry, salt)
         if clean.exists():
             return True
         result = subprocess.run(
@@ -43,13 +46,8 @@ def main():
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as workers:
         clean = list(workers.map(check, entries))
-    print(f"{len(clean)} sources, {clean.count(False)} with findings")
+    print(f"{len(clean)} targets, {clean.count(False)} with findings")
     return 0 if clean and all(clean) else 1
-
-
-def is_ours(source):
-    path = pathlib.Path(source)
-    return path.is_relative_to(tree.ROOT / "lib") or path.is_relative_to(tree.ROOT / "apps")
 
 
 def version(clang_tidy):
