@@ -117,7 +117,7 @@ def run(part, seed, name):
                           stderr=subprocess.STDOUT) as child:
         for line in child.stdout:
             print(line, end="", flush=True)
-            lines.append(line.rstrip())
+            lines.append(line.rstrip().replace(f"{ROOT}/", ""))
     return {"code": name, "command": " ".join(command), "status": child.returncode,
             "seconds": round(time.monotonic() - begin),
             "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),

@@ -26,6 +26,7 @@ FINDINGS = BUILD / "findings"
 CORPORA = ROOT / "data" / "fuzz"
 MOST_FILES = 150       # that --keep leaves a target in data/fuzz
 MOST_BYTES = 2048      # of an input: longer ones take longer and say no more
+MOST_SHOWN = 300       # characters of a finding
 LIMITS = [f"-max_len={MOST_BYTES}", "-timeout=25", "-rss_limit_mb=3000"]
 
 
@@ -65,7 +66,7 @@ def search(target, minutes):
 
 def print_finding(target, text):
     found = re.search(r"^(finding: .*|.*runtime error: .*|==\d+==\s?ERROR: .*)$", text, re.M)
-    print(f"  {found.group(1) if found else text[-2000:]}")
+    print(f"  {found.group(1)[:MOST_SHOWN] if found else text[-2000:]}")
     artefact = re.search(r"Test unit written to (.*)", text)
     if artefact:
         path = artefact.group(1)
