@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
 #include <filesystem>
+#include <future>
 #include <system_error>
 #include <utility>
 
@@ -28,6 +30,18 @@ Failure CannotOpen(const Error& error, const std::string& directory) {
                   directory)};
 }
 
+// On a thread that takes no signals, so that those that RocksDB starts take none either: the line
+// editor's handlers, of SIGWINCH and SIGCONT, may run on the main thread only.
+Result<std::unique_ptr<Cache>> OpenWithoutSignals(const Options& options) {
+  const auto open = [&options] {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    return Cache::Open(options);
+  };
+  return std::async(std::launch::async, open).get();
+}
+
 }  // namespace
 
 Outcome<Cache*> Session::Open(Access access, std::uint32_t shards) {
@@ -39,7 +53,7 @@ Outcome<Cache*> Session::Open(Access access, std::uint32_t shards) {
   if (cache_ != nullptr) return cache_.get();
   const auto options = MakeOptions(access, shards);
   if (!options) return std::unexpected(options.error());
-  auto cache = Cache::Open(*options);
+  auto cache = OpenWithoutSignals(*options);
   if (!cache) return std::unexpected(CannotOpen(cache.error(), flags_.db));
   cache_ = *std::move(cache);
   return cache_.get();

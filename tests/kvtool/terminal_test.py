@@ -1,6 +1,8 @@
 """What is different at a terminal: escapes, progress bars, the shell's line editing and history."""
 
 import os
+import pathlib
+import re
 import signal
 import stat
 import termios
@@ -149,6 +151,18 @@ class LineEditing(AtATerminal):
         shell.process.send_signal(signal.SIGCONT)
         shell.wait_for_prompt("kvtool> ")  # drawn again, with the line
         self.assertIn("\nvalue\r\n", self.ask(shell, ""))
+        self.leave(shell)
+
+    def test_the_editors_signals_are_for_the_main_thread(self):
+        shell = self.shell()
+        main = str(shell.process.pid)
+        blocked = {
+            thread.name: int(re.search(r"SigBlk:\t(\w+)", (thread / "status").read_text())[1], 16)
+            for thread in pathlib.Path("/proc", main, "task").iterdir()}
+        self.assertGreater(len(blocked), 1)  # RocksDB's
+        for number in (signal.SIGCONT, signal.SIGWINCH):
+            takers = [name for name, mask in blocked.items() if not mask >> (number - 1) & 1]
+            self.assertEqual(takers, [main])
         self.leave(shell)
 
     def test_a_signal_that_ends_it_leaves_the_terminal_as_it_was(self):
