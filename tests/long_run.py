@@ -3,11 +3,10 @@
 
     tests/long_run.py [--minutes M] [--seed S] [--no-build] [PART...]
 
-Builds what it needs and runs the parts that have not passed yet with this code, or those named, one
-after the other; --minutes starts none that would not end in time. What a part said is kept in
-tests/trust, to be committed, so that the next call goes on wherever it is made, and tests/TRUST.md
-shows it. The code is that of the last commit that changed lib, apps or tests. Exit status: 1 if a
-part failed.
+Builds what it needs and runs the parts that have not passed yet, or not since what they are made of
+has changed, or those named, one after the other; --minutes starts none that would not end in time.
+What a part said is kept in tests/trust, to be committed, so that the next call goes on wherever it
+is made, and tests/TRUST.md shows it. Exit status: 1 if a part failed.
 """
 
 import argparse
@@ -23,16 +22,21 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 TESTS = "build/release/tests"
 REPORT = ROOT / "tests" / "TRUST.md"
 RESULTS = ROOT / "tests" / "trust"
-CODE = ("lib", "apps", "tests", "data/fuzz", ":!tests/TRUST.md", ":!tests/trust", ":!*.md")
 FUZZ_TARGETS_AT_ONCE = 4
 MOST_LINES = 18  # of what a part said, in the report
 
+# What parts are made of: all of lib but what simulates traces; and what of kvtool is fuzzed.
+CACHE = ("lib/base", "lib/cache", "lib/include", "lib/policy", "lib/store", "lib/tier")
+FUZZED = tuple(f"apps/kvtool/{name}.*" for name in (
+    "bytes", "flags", "pairs", "progress", "shell_words", "simulation_flags", "trace_writer"))
+
 
 class Part:
-    def __init__(self, name, what, minutes, *command):
+    def __init__(self, name, what, minutes, made_of, *command):
         self.name = name
         self.what = what
         self.minutes = minutes  # about, on two cores
+        self.made_of = (*made_of, "tests/support", ":!*.md")
         self.command = command  # {seed} stands for the seed
 
 
@@ -43,6 +47,7 @@ def fuzz_parts():
         chosen = targets[at:at + FUZZ_TARGETS_AT_ONCE]
         yield Part(f"fuzz-{at // FUZZ_TARGETS_AT_ONCE + 1}",
                    f"inputs made by libFuzzer, for 20 minutes each: {', '.join(chosen)}", 22,
+                   ("lib", *FUZZED, "tests/fuzz", "data/fuzz"),
                    "tests/fuzz/run.py", "--jobs", str(FUZZ_TARGETS_AT_ONCE), "--minutes", "20",
                    *chosen)
 
@@ -50,42 +55,58 @@ def fuzz_parts():
 def all_parts():
     histories = f"{TESTS}/linearizability/linearizability"
     soak = f"{TESTS}/soak/kvcache_soak"
+    linearizability, schedules, crash, soaked = (
+        (*CACHE, f"tests/{name}") for name in ("linearizability", "schedules", "crash", "soak"))
+    all_tests = ("lib", "apps", "tests", "data/fuzz", ":!tests/trust", ":!tests/long_run.py")
     return [
         Part("linearizability", "histories of many threads over few keys are linearizable", 30,
-             histories, "--operations", "9000000", "--seed", "{seed}"),
-        Part("linearizability-rocksdb", "the same over RocksDB", 20, histories, "--store",
-             "rocksdb", "--operations", "1000000", "--seed", "{seed}"),
-        Part("audits", "every hit compared with the store, in such histories", 10, histories,
-             "--judge", "audits", "--operations", "3000000", "--seed", "{seed}"),
-        Part("schedules", "every state of the protocol's model", 20,
+             linearizability, histories, "--operations", "9000000", "--seed", "{seed}"),
+        Part("linearizability-rocksdb", "the same over RocksDB", 20, linearizability, histories,
+             "--store", "rocksdb", "--operations", "1000000", "--seed", "{seed}"),
+        Part("audits", "every hit compared with the store, in such histories", 10,
+             linearizability, histories, "--judge", "audits", "--operations", "3000000", "--seed",
+             "{seed}"),
+        Part("schedules", "every state of the protocol's model", 20, schedules,
              f"{TESTS}/schedules/schedules_explore_test", "--no-skip"),
-        Part("conformance", "the real cache beside the model, schedule by schedule", 20,
+        Part("conformance", "the real cache beside the model, schedule by schedule", 20, schedules,
              f"{TESTS}/schedules/schedules_conformance_test", "--no-skip"),
-        Part("kills", "kill -9 under load, open again, verify", 25, f"{TESTS}/crash/kill_test",
-             "--kills", "2000", "--seed", "{seed}", f"{TESTS}/crash/kill_worker"),
-        Part("losses", "the machine lost, and with it what was not synced", 15,
+        Part("kills", "kill -9 under load, open again, verify", 25, crash,
+             f"{TESTS}/crash/kill_test", "--kills", "2000", "--seed", "{seed}",
+             f"{TESTS}/crash/kill_worker"),
+        Part("losses", "the machine lost, and with it what was not synced", 15, crash,
              f"{TESTS}/crash/loss_test", "--losses", "2000", "--seed", "{seed}"),
         Part("mutants", "of mutants of protocol and policies, how many the tests catch", 45,
-             "tests/mutation/run.py"),
-        Part("coverage", "lines and branches of lib that the tests reach", 20,
+             all_tests, "tests/mutation/run.py"),
+        Part("coverage", "lines and branches of lib that the tests reach", 20, all_tests,
              "tests/coverage.py"),
-        Part("soak", "load with everything switching: accounts, memory, latency", 20, soak,
-             "--minutes", "20", "--calls", "200000", "--keys", "1000000", "--capacity", "64MiB",
-             "--seed", "{seed}"),
-        Part("soak-rocksdb", "the same over RocksDB", 41, soak, "--minutes", "40", "--calls",
-             "50000", "--keys", "200000", "--capacity", "32MiB", "--seed", "{seed}", "--store",
-             "rocksdb"),
+        Part("soak", "load with everything switching: accounts, memory, latency", 20, soaked,
+             soak, "--minutes", "20", "--calls", "200000", "--keys", "1000000", "--capacity",
+             "64MiB", "--seed", "{seed}"),
+        Part("soak-rocksdb", "the same over RocksDB", 41, soaked, soak, "--minutes", "40",
+             "--calls", "50000", "--keys", "200000", "--capacity", "32MiB", "--seed", "{seed}",
+             "--store", "rocksdb"),
         *fuzz_parts(),
     ]
 
 
-def code():
-    """The name of the code: a commit's, "-dirty" if the tree has other changes."""
-    def git(*arguments):
-        return subprocess.run(["git", *arguments], cwd=ROOT, check=True, text=True,
-                              stdout=subprocess.PIPE).stdout.strip()
-    name = git("log", "-1", "--format=%h", "--abbrev=12", "--", *CODE)
-    return name + ("-dirty" if git("status", "--porcelain", "--", *CODE) else "")
+def git(*arguments):
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.strip()
+
+
+def code_of(part):
+    """The commit, "-dirty" if there are changes to what the part is made of."""
+    changed = git("status", "--porcelain", "--", *part.made_of)
+    return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
+
+
+def passed(part):
+    """Whether it has, and what it is made of is still the same."""
+    result = result_of(part)
+    if not result or result["status"] != 0:
+        return False
+    return subprocess.run(["git", "diff", "--quiet", result["code"], "--", *part.made_of],
+                          cwd=ROOT, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def result_of(part):
@@ -108,7 +129,8 @@ def build():
             sys.exit(f"tests/long_run.py: {' '.join(command)} failed:\n{done.stdout}")
 
 
-def run(part, seed, name):
+def run(part, seed):
+    code = code_of(part)
     command = [word.format(seed=seed) for word in part.command]
     print(f"== {part.name}: {' '.join(command)}", flush=True)
     begin = time.monotonic()
@@ -118,7 +140,7 @@ def run(part, seed, name):
         for line in child.stdout:
             print(line, end="", flush=True)
             lines.append(line.rstrip().replace(f"{ROOT}/", ""))
-    return {"code": name, "command": " ".join(command), "status": child.returncode,
+    return {"code": code, "command": " ".join(command), "status": child.returncode,
             "seconds": round(time.monotonic() - begin),
             "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
             "processors": os.cpu_count(), "lines": lines[-MOST_LINES:]}
@@ -160,17 +182,14 @@ def main():
 
     if not flags.no_build:
         build()
-    name = code()
     begin = time.monotonic()
     failed = False
     for part in parts:
-        known = result_of(part)
-        done = known and known["status"] == 0 and known["code"] == name
-        if part.name not in flags.part if flags.part else done:
+        if part.name not in flags.part if flags.part else passed(part):
             continue
         if flags.minutes and part.minutes > flags.minutes - (time.monotonic() - begin) / 60:
             continue
-        result = run(part, flags.seed, name)
+        result = run(part, flags.seed)
         keep(part, result)
         failed = failed or result["status"] != 0
         REPORT.write_text(report(parts), encoding="utf-8")
