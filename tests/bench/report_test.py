@@ -185,7 +185,7 @@ def side(system, device_reads, cpu_us, ops_per_second):
 
 
 class EqualMemory(unittest.TestCase):
-    RUN = {"records": 1000, "value_size": 100, "read_us": 75, "budget_given": "1%",
+    RUN = {"workload": "c", "records": 1000, "value_size": 100, "read_us": 75, "budget_given": "1%",
            "rocksdb": "7.8.3, without assertions",
            "results": [side("kvcache", 0.2, 5, 30_000), side("rocksdb", 0.5, 12.5, 12_000),
                        side("rocksdb-hyper", 0.4, 10, 15_000),
@@ -202,10 +202,10 @@ class EqualMemory(unittest.TestCase):
     def test_tables_have_every_run_and_its_verdict(self):
         measured = {"c": self.BOTH, "hotspot": self.BOTH, "c-multiget": self.RUN}
         header, *rows = tables.rows_of(equal_memory.ratio_table(measured))
-        self.assertEqual([row[:2] + row[-2:] for row in rows], [
-            ["c", "1%", "1.6 / 1.15", "met"], ["c", "10%", "1.75 / 1.2", "met"],
-            ["hotspot", "1%", "-", "-"], ["hotspot", "10%", "-", "-"],
-            ["c-multiget", "1%", "1.5", "met"]])
+        self.assertEqual([row[:3] + row[-2:] for row in rows], [
+            ["c", "1,000", "1%", "1.6 / 1.15", "met"], ["c", "1,000", "10%", "1.75 / 1.2", "met"],
+            ["hotspot", "1,000", "1%", "-", "-"], ["hotspot", "1,000", "10%", "-", "-"],
+            ["c-multiget", "1,000", "1%", "1.5", "met"]])
         self.assertEqual({len(row) for row in rows}, {len(header)})
         self.assertEqual(equal_memory.verdict((1.75, 1.2), 1.74, 1.3)[1], "**missed**")
         self.assertEqual(equal_memory.verdict((1.75, 1.2), 1.8, 1.19)[1], "**missed**")
@@ -213,6 +213,30 @@ class EqualMemory(unittest.TestCase):
         self.assertEqual(tables.rows_of(equal_memory.summary_table(measured))[1:],
                          [["c", "2.00", "1.20", "2.00", "1.20"],
                           ["hotspot", "2.00", "1.20", "2.00", "1.20"]])
+
+    def test_a_target_for_any_budget(self):
+        run = self.RUN | {"budget_given": "346KiB"}
+        _, *rows = tables.rows_of(equal_memory.ratio_table({"c-multiget-half": run, "c": run}))
+        self.assertEqual([row[-2:] for row in rows], [["1.5", "met"], ["-", "-"]])
+
+    def test_a_budget_for_half_of_the_hits(self):
+        def entries(budget):
+            return (budget - max(budget // 8, 128 << 10)) / split_shares.ENTRY_BYTES
+        for records in (100_000, 1_000_000):
+            weights = [i**-0.99 for i in range(1, records + 1)]
+            held = round(entries(equal_memory.half_hits_budget(records)))
+            self.assertAlmostEqual(sum(weights[:held]) / sum(weights), 0.52, 2)
+
+    def test_what_a_side_takes_beside_its_caches_is_shown_where_it_is_known(self):
+        self.assertEqual(tables.rows_of(equal_memory.side_table({"c": self.RUN}))[0][-1],
+                         "p99.9 us")
+        more = {"memtable_bytes": 1 << 20, "index_filter_bytes": 3 << 19, "policy": "lru"}
+        results = [self.RUN["results"][0] | more, *self.RUN["results"][1:]]
+        header, own, other, *_ = tables.rows_of(equal_memory.side_table(
+            {"c": self.RUN | {"results": results}}))
+        self.assertEqual(header[-3:], ["memtables, MiB", "index and filters, MiB", "policy"])
+        self.assertEqual(own[-3:], ["1.00", "1.50", "lru"])
+        self.assertEqual(other[-3:], ["", "", ""])
 
     def test_every_target_is_measured(self):
         steps = equal_memory.steps(1000)
@@ -225,31 +249,61 @@ class EqualMemory(unittest.TestCase):
         self.assertIn("\nbench c-multiget\n", text)
         blocks = {"equal-memory-summary", "equal-memory", "equal-memory-systems"}
         self.assertEqual(set(tables.blocks(text)), blocks)
-        shares = {"shares-c": self.shares(),
-                  "change-c": {"command": "bench after", "commit": "-"} | self.RUN}
-        text = equal_memory.report(measured, shares, {"processor": "a"})
-        self.assertEqual(set(tables.blocks(text)), blocks | {"equal-memory-shares"})
+        self.assertIn("The targets were set for 10,000,000 records", text)
+        self.assertIn("the policy (s3-fifo)", text)
+        shares = {"shares-c": self.shares(0.25), "change-c-e-late": self.change("late")}
+        text = equal_memory.report(measured, shares, {"processor": "a"}, ["d", "change-c-e-soon"])
+        self.assertEqual(set(tables.blocks(text)),
+                         blocks | {"equal-memory-shares", "equal-memory-changes"})
         self.assertIn("Of 1,000 records", text)
-        self.assertIn("\nbench shares\nbench after\n", text)
+        self.assertIn("The rows are of", equal_memory.report(
+            measured | {"later": measured["c"] | {"commit": "def5678"}}, {}, {}))
+        self.assertIn("Not measured in this run: d.\n", text)
+        self.assertIn("Not measured in this run: change-c-e-soon.\n", text)
+        self.assertIn("speed for c (84.2%).\n", text)
+        self.assertIn("\nbench --tier-share\nbench --after e --settle 5000\n", text)
 
-    def shares(self):
-        fixed = [side(f"kvcache:{tenth}", 0.3 - tenth / 100, 5, 1) | {"tier_share": tenth / 10}
-                 for tenth in range(11)]
-        results = [side("kvcache", 0.25, 5, 1), *fixed]
-        return self.RUN | {"command": "bench shares", "commit": "-", "results": results}
+    def shares(self, device_reads):
+        fixed = [side(f"kvcache:{tenth / 10:g}", 0.3 - tenth / 100, 5, 1)
+                 | {"tier_share": tenth / 10} for tenth in range(11)]
+        return self.RUN | {"command": "bench --tier-share", "commit": "-",
+                           "results": [side("kvcache", device_reads, 5, 1), *fixed]}
+
+    def change(self, when):
+        operations = split_shares.within(1000)[when]
+        return self.RUN | {"command": f"bench --after e --settle {operations}", "commit": "-",
+                           "results": [side("kvcache", 0.2, 5, 1),
+                                       side("kvcache:1", 0.198, 5, 1) | {"tier_share": 1.0}]}
 
     def test_shares_are_held_against_the_best_fixed_one(self):
-        change = self.RUN | {"results": [side("kvcache", 0.2, 5, 1)]}
-        rows = tables.rows_of(split_shares.share_table(
-            {"shares-c": self.shares(), "change-c": change, "shares-b": self.shares()}))
-        best = 0.2 * 75 + 5
-        own = f"{best / (0.25 * 75 + 5):.1%}"
-        self.assertEqual(rows[1:], [["c", "1.0", "0.75", own, "e", "0.75", "100.0%"],
-                                    ["b", "1.0", "0.75", own, "e", "-", "-"]])
-        steps = split_shares.steps(10_000_000)
-        self.assertIn("1000000", steps["change-mixgraph"])
-        self.assertEqual(set(steps), {f"{kind}-{name}" for kind in ("shares", "change")
-                                      for name in split_shares.BEFORE})
+        measured = {"shares-c": self.shares(0.25), "shares-b": self.shares(0.2),
+                    "change-c-e-soon": self.change("soon")}
+        self.assertEqual(tables.rows_of(split_shares.share_table(measured))[1:], [
+            ["c", "1.0", "0.75", f"{(0.2 * 75 + 5) / (0.25 * 75 + 5):.1%}", ">= 95%", "**missed**"],
+            ["c", "1.0", "0.75", "100.0%", ">= 95%", "met"]])
+        # After a change the best one of the same run counts.
+        soon = split_shares.within(1000)["soon"]
+        self.assertEqual(tables.rows_of(split_shares.change_table(measured))[1:], [
+            ["c", "e", str(soon), "1.0", "0.75", f"{(0.198 * 75 + 5) / (0.2 * 75 + 5):.1%}",
+             ">= 95%", "met"]])
+        self.assertEqual(list(split_shares.misses(measured)), ["c (84.2%)"])
+        self.assertEqual([(name, [round(ratio, 2) for ratio in ratios if ratio])
+                          for name, ratios in split_shares.reached(measured)],
+                         [("c", [0.84, 0.99]), ("c", [1.0, 0.99])])
+        slow = self.change("late") | {"results": self.shares(0.25)["results"]}
+        self.assertEqual(list(split_shares.misses({"change-c-e-late": slow})),
+                         ["c 5,000 operations after e (84.2%)"])
+
+    def test_changes_are_measured_beside_the_best_fixed_share(self):
+        self.assertEqual(set(split_shares.share_steps(1000)),
+                         {f"shares-{name}" for name in split_shares.BEFORE})
+        steps = split_shares.change_steps(200_000, {"shares-a": self.shares(0.2)})
+        self.assertEqual(set(steps), {f"change-a-{before}-{when}" for before in ("e", "uniform")
+                                      for when in ("soon", "late")})
+        self.assertEqual(steps["change-a-e-late"][-4:],
+                         ["--settle", "1000000", "--tier-share", "auto,1"])
+        # Ten times the 11,871 entries that seven eighths of 2.32 MB hold.
+        self.assertEqual(steps["change-a-e-soon"][-3], "118710")
 
 
 class Instructions(unittest.TestCase):
