@@ -1,7 +1,7 @@
 // Table: a shard's hash table. Readers take no lock; writers hold the shard's.
 //
 // Slots of 8 bytes hold a 16-bit tag of the hash and an entry's address. Eight slots are a bucket,
-// one cache line; a full bucket overflows into the next. A bucket counts the entries that wanted it
+// one cache line; a full one overflows into others (Probe). Each counts the entries that wanted it
 // and went on, in the low bits of its first slot, which addresses do not use (entries lie 8 beyond
 // a multiple of 16): a lookup goes on only while that count is not 0. So erasing frees a slot
 // without tombstone or shifting, and an entry never changes its slot but when the table is rebuilt.
