@@ -146,7 +146,7 @@ void RegisterZeroCopy(const Case& c) {
 }
 
 void RegisterAll(const Sizes& sizes) {
-  for (const std::size_t value_bytes : {100, 1024, 4096}) {
+  for (const std::uint64_t value_bytes : kValueSizes) {
     const Case chase{value_bytes, sizes.EntriesOf(value_bytes), Distribution::kUniform};
     benchmark::RegisterBenchmark(fmt::format("chase/{}", value_bytes).c_str(),
                                  [chase](benchmark::State& state) { Chase(state, chase); });

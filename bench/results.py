@@ -55,6 +55,11 @@ class Results:
     def context(self, step, field):
         return (self.json(step) or {}).get("context", {}).get(field, "")
 
+    def entries(self, step, value_bytes):
+        """", N entries" of that value size, or nothing if the step does not say."""
+        count = self.context(step, f"entries/{value_bytes}")
+        return f", {int(count):,} entries" if count else ""
+
     def with_entries(self, step, benchmark):
         """The benchmark's full name, which says for how many entries it is."""
         start = f"{benchmark}/entries:"

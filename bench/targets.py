@@ -43,7 +43,8 @@ def hit_targets(results):
            results.ratio("hit-100", hit("kvcache-lru", operation="multiget"), hit("kvcache-lru")),
            0.45, False)
     for threads, words in ((1, "1 thread"), (2, "2 threads")):
-        yield (f"get-zero-copy / get: 4096 B, worst policy, {words}",
+        entries = results.entries("hit-4096", 4096)
+        yield (f"get-zero-copy / get: 4096 B{entries}, worst policy, {words}",
                greatest(results.ratio("hit-4096",
                                       hit(f"kvcache-{policy}", threads, "get-zero-copy", 4096),
                                       hit(f"kvcache-{policy}", threads, "get", 4096))

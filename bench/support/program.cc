@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -56,6 +57,10 @@ int RunProgram(int argc, char** argv, const std::function<void(const Sizes&)>& a
       "rocksdb", fmt::format("{}.{}.{}, assertions {}", ROCKSDB_MAJOR, ROCKSDB_MINOR, ROCKSDB_PATCH,
                              ROCKSDB_ASSERTIONS != 0 ? "on" : "off (NDEBUG)"));
   benchmark::AddCustomContext("entries", std::to_string(sizes.entries));
+  for (const std::uint64_t value_bytes : kValueSizes) {
+    benchmark::AddCustomContext(fmt::format("entries/{}", value_bytes),
+                                std::to_string(sizes.EntriesOf(value_bytes)));
+  }
   add(sizes);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -6,6 +6,9 @@
 
 namespace bench {
 
+// Bytes of the values that benchmarks of hits have; those of misses have the first.
+inline constexpr std::uint64_t kValueSizes[] = {100, 1024, 4096};
+
 struct Sizes {
   // Entries in a working set.
   std::uint64_t entries = 1'000'000;

@@ -28,8 +28,9 @@ def run(name, real_time, unit="ns", **more):
             "time_unit": unit, **more}
 
 
-def document(*runs, rocksdb="7.8.3, assertions on", entries="1000000"):
-    return {"context": {"rocksdb": rocksdb, "entries": entries}, "benchmarks": list(runs)}
+def document(*runs, rocksdb="7.8.3, assertions on", entries="1000000", **context):
+    return {"context": {"rocksdb": rocksdb, "entries": entries, **context},
+            "benchmarks": list(runs)}
 
 
 class WithResults(unittest.TestCase):
@@ -131,7 +132,15 @@ class Report(WithResults):
         self.assertEqual(rows["ns a key"], ["zipf, 1 thread"])
         self.assertEqual(rows["get kvcache-lru"], ["41.3"])
         self.assertEqual(rows["get rocksdb-row"], ["not measured"])
+        self.assertIn("\n### Values of 4,096 bytes\n", text)
         self.assertIn("not measured", tables.blocks(text)["instructions"])
+
+    def test_says_how_many_large_values_there_are(self):
+        text = report.report(self.results(hit_4096=document(**{"entries/4096": "131072"})))
+        self.assertIn("\n### Values of 4,096 bytes, 131,072 entries\n", text)
+        rows = tables.rows_of(tables.blocks(text)["targets"])
+        self.assertIn("get-zero-copy / get: 4096 B, 131,072 entries, worst policy, 1 thread",
+                      [row[0] for row in rows])
 
     def test_small_sizes_get_no_verdict(self):
         text = report.report(self.results(hit_100=document(
