@@ -6,12 +6,14 @@ Usage: machine.py COMPILER COMMAND...
 
 import datetime
 import json
+import mmap
 import os
 import pathlib
 import platform
 import re
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -38,6 +40,26 @@ def last_level_cache():
     return f"{kibibytes / 1024:g} MiB"
 
 
+def first_touch(mebibytes):
+    """What it takes the kernel, and a host below it, to give a program so much memory, and again.
+
+    A host that takes back what is free has not done so yet when it is asked for again at once.
+    """
+    size, page = mebibytes << 20, 4096
+    ones = b"\1" * (size // page)
+    times = []
+    for _ in range(2):
+        with mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+            try:
+                memory.madvise(mmap.MADV_HUGEPAGE)
+            except OSError:  # this kernel has none
+                return "unknown"
+            begin = time.thread_time_ns()
+            memory[::page] = ones
+            times.append((time.thread_time_ns() - begin) / len(ones))
+    return "{:,.0f} ns, again: {:,.0f} ns".format(*times)
+
+
 def commit():
     return output("git", "describe", "--always", "--dirty")
 
@@ -51,6 +73,7 @@ def main():
         "last-level cache": last_level_cache(),
         "memory": f"{gibibytes:.1f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
+        "first touch of 4 KiB in huge pages": first_touch(256),
         "compiler": output(compiler, "--version"),
         "date": datetime.date.today().isoformat(),
         "commit": commit(),

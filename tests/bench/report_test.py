@@ -16,6 +16,7 @@ import charts
 import check_readme
 import equal_memory
 import instructions
+import machine
 import report
 import results
 import split_shares
@@ -141,6 +142,9 @@ class Report(WithResults):
         rows = tables.rows_of(tables.blocks(text)["targets"])
         self.assertIn("get-zero-copy / get: 4096 B, 131,072 entries, worst policy, 1 thread",
                       [row[0] for row in rows])
+
+    def test_machine_says_what_memory_costs(self):
+        self.assertRegex(machine.first_touch(2), r"^([\d,]+ ns, again: [\d,]+ ns|unknown)$")
 
     def test_small_sizes_get_no_verdict(self):
         text = report.report(self.results(hit_100=document(
