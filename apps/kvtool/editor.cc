@@ -1,5 +1,11 @@
 #include "editor.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <clocale>
 #include <csignal>
 #include <cstdio>
@@ -7,6 +13,9 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "output.h"
+#include "output_file.h"
 
 namespace kvcache::kvtool {
 namespace {
@@ -32,6 +41,48 @@ unsigned char Suspend(EditLine* edit_line, int) {
   return CC_REDISPLAY;
 }
 
+// Reads what is there into `lines`, or says why that is left alone. What is looked at stays open
+// until it is read, and cannot become something else in between.
+Outcome<void> LoadHistory(History* lines, const std::filesystem::path& path) {
+  const int file = open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (file < 0) return {};  // there is none, or saving will fail for the same reason
+  struct stat status{};
+  fstat(file, &status);
+  std::string_view fault;
+  HistEvent event;
+  if (S_ISLNK(status.st_mode)) {
+    fault = "is a symbolic link";
+  } else if (!S_ISREG(status.st_mode)) {
+    fault = "is no regular file";
+  } else if (status.st_uid != geteuid()) {
+    fault = "is another user's";
+  } else if (status.st_size > 0 &&
+             history(lines, &event, H_LOAD, fmt::format("/proc/self/fd/{}", file).c_str()) < 0) {
+    fault = "cannot be read as a history";
+  }
+  close(file);
+  if (fault.empty()) return {};
+  return Failed(
+      fmt::format("{} {}: this shell's history is not kept; move it away, or "
+                  "set XDG_STATE_HOME to another directory",
+                  path.string(), fault));
+}
+
+Outcome<void> SaveHistory(History* lines, const std::filesystem::path& path) {
+  std::error_code ignored;  // what is missing then is the file's error
+  std::filesystem::create_directories(path.parent_path(), ignored);
+  const auto file = OutputFile::CreatePrivate(path);
+  if (!file) return std::unexpected(file.error());
+  std::FILE* stream = fdopen(dup((*file)->descriptor()), "w");
+  HistEvent event;
+  const bool saved = stream != nullptr && history(lines, &event, H_SAVE_FP, stream) >= 0;
+  if ((stream != nullptr && std::fclose(stream) != 0) || !saved) {
+    return Failed(
+        fmt::format("cannot write {}: {}", path.string(), std::generic_category().message(errno)));
+  }
+  return (*file)->Commit();
+}
+
 }  // namespace
 
 Editor::Editor(std::filesystem::path history_file)
@@ -41,7 +92,12 @@ Editor::Editor(std::filesystem::path history_file)
   HistEvent event;
   history(history_.get(), &event, H_SETSIZE, kHistoryLines);
   history(history_.get(), &event, H_SETUNIQUE, 1);
-  if (!history_file_.empty()) history(history_.get(), &event, H_LOAD, history_file_.c_str());
+  if (!history_file_.empty()) {
+    if (const auto loaded = LoadHistory(history_.get(), history_file_); !loaded) {
+      Complain(loaded.error().message);
+      history_file_.clear();
+    }
+  }
   EditLine* edit_line = edit_line_.get();
   el_set(edit_line, EL_CLIENTDATA, this);
   el_set(
@@ -66,10 +122,12 @@ Editor::Editor(std::filesystem::path history_file)
 
 Editor::~Editor() {
   if (history_file_.empty()) return;
-  std::error_code ignored;
-  std::filesystem::create_directories(history_file_.parent_path(), ignored);
-  HistEvent event;
-  history(history_.get(), &event, H_SAVE, history_file_.c_str());
+  if (const auto saved = SaveHistory(history_.get(), history_file_); !saved) {
+    Complain(
+        fmt::format("{}; this shell's history is not kept; XDG_STATE_HOME can name another "
+                    "directory for it",
+                    saved.error().message));
+  }
 }
 
 std::optional<std::string> Editor::ReadLine() {

@@ -12,7 +12,8 @@ namespace kvcache::kvtool {
 
 class Editor {
  public:
-  // `history_file` empty: history lasts as long as the editor.
+  // `history_file` empty: history lasts as long as the editor, as it does, with a complaint, if
+  // that is anything but a regular file of the user's own.
   explicit Editor(std::filesystem::path history_file);
   // Saves the history, readable by its owner only.
   ~Editor();

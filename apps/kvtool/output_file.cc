@@ -53,12 +53,20 @@ Outcome<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path,
   const auto old = CheckReplaceable(path, force);
   if (!old) return std::unexpected(old.error());
   // Who may not read what is replaced may not read what replaces it.
-  const mode_t mode = old->value_or(0666);
+  auto file = Open(path, old->value_or(0666));
+  if (file && *old) fchmod((*file)->descriptor_, **old);  // also what the umask has taken away
+  return file;
+}
+
+Outcome<std::unique_ptr<OutputFile>> OutputFile::CreatePrivate(const std::string& path) {
+  return Open(path, 0600);
+}
+
+Outcome<std::unique_ptr<OutputFile>> OutputFile::Open(const std::string& path, mode_t mode) {
   std::string temporary = fmt::format("{}.{}.partial", path, getpid());
   const int descriptor =
       open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (descriptor < 0) return CannotWrite(temporary);
-  if (*old) fchmod(descriptor, mode);  // also what the umask has taken away
   return std::unique_ptr<OutputFile>(new OutputFile(path, std::move(temporary), descriptor));
 }
 

@@ -1,6 +1,8 @@
 // OutputFile: a file that appears under its name only when it is complete.
 #pragma once
 
+#include <sys/types.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,6 +17,9 @@ class OutputFile {
   // Refuses to replace a file unless `force`, and what is not a regular file always.
   static Outcome<std::unique_ptr<OutputFile>> Create(const std::string& path, bool force);
 
+  // For this user's eyes only. Replaces what is there: of a link, not what it points to.
+  static Outcome<std::unique_ptr<OutputFile>> CreatePrivate(const std::string& path);
+
   // Whether Create would succeed. Leaves nothing behind.
   static Outcome<void> Check(const std::string& path, bool force);
 
@@ -23,10 +28,13 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   Outcome<void> Write(std::string_view bytes);
+  // For libraries that write by themselves.
+  int descriptor() const { return descriptor_; }
   // On the disk and under its name when this returns.
   Outcome<void> Commit();
 
  private:
+  static Outcome<std::unique_ptr<OutputFile>> Open(const std::string& path, mode_t mode);
   OutputFile(std::string path, std::string temporary, int descriptor);
 
   std::string path_;

@@ -6,6 +6,7 @@ import re
 import signal
 import stat
 import termios
+import unittest
 
 import harness
 
@@ -205,6 +206,57 @@ class LineEditing(AtATerminal):
         self.leave(shell)
         self.assertTrue(os.path.exists(self.path("state/kvtool/history")))
         self.assertFalse(os.path.exists(self.path(".local")))
+
+    def refused_history(self, words):
+        """A shell that begins with a complaint of these words, and knows no line of another."""
+        shell = self.terminal("shell")
+        begin = shell.wait_for_prompt("kvtool> ")
+        self.assertRegex(begin, rf"\nkvtool: [^\n]*/kvtool/history {words}: [^\n]+; [^\n]+\n")
+        self.ask(shell, "has k")
+        self.assertIn("has k", self.ask(shell, "\x1b[A"))  # up: what was typed here is recalled
+        self.assertNotIn("stolen", self.ask(shell, "\x1b[A\x1b[A\x1b[A"))
+        shell.send("quit\r")
+        self.assertEqual(shell.finish(), ("quit\r\n", 0))
+
+    def test_history_is_neither_read_from_nor_written_to_what_is_no_file_of_the_users_own(self):
+        history = self.path(".local/state/kvtool/history")
+        os.makedirs(os.path.dirname(history))
+        content = b"_HiStOrY_V2_\nput\\040stolen\\0401\n"
+        precious = self.write("precious", content)
+        os.chmod(precious, 0o644)
+        for words, make in (("is a symbolic link", lambda: os.symlink(precious, history)),
+                            ("is a symbolic link", lambda: os.symlink("nowhere", history)),
+                            ("is no regular file", lambda: os.mkfifo(history)),
+                            ("is no regular file", lambda: os.mkdir(history))):
+            make()
+            before = os.lstat(history)
+            with self.subTest(words, mode=oct(before.st_mode)):
+                self.refused_history(words)
+                self.assertEqual(os.lstat(history), before)
+                self.assertEqual(os.listdir(os.path.dirname(history)), ["history"])
+            os.rmdir(history) if stat.S_ISDIR(before.st_mode) else os.remove(history)
+        self.assertFalse(os.path.exists(self.path(".local/state/kvtool/nowhere")))
+        self.assertEqual(self.read("precious"), content)
+        self.assertEqual(stat.S_IMODE(os.stat(precious).st_mode), 0o644)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can give a file away")
+    def test_history_of_another_user_is_left_alone(self):
+        history = self.path(".local/state/kvtool/history")
+        os.makedirs(os.path.dirname(history))
+        self.write(history, b"_HiStOrY_V2_\nput\\040stolen\\0401\n")
+        os.chown(history, 12345, 12345)
+        before = os.lstat(history)
+        self.refused_history("is another user's")
+        self.assertEqual(os.lstat(history), before)
+
+    def test_history_that_cannot_be_kept_is_told_and_nothing_else(self):
+        self.write(".local", b"no directory")
+        shell = self.shell()
+        self.ask(shell, "has k")
+        shell.send("quit\r")
+        text, status = shell.finish()
+        self.assertRegex(text, r"\Aquit\r\nkvtool: cannot write [^\n]*/history[^\n]*; [^\n]+\n\Z")
+        self.assertEqual(status, 0)
 
     def test_no_editing_when_the_answers_are_piped_out(self):
         terminal = self.terminal("--json", "shell", streams=["stdin", "stderr"])
