@@ -21,8 +21,8 @@ enum class ExitStatus : int {
 struct Failure {
   Failure(ExitStatus its_status, std::string its_message)
       : status(its_status), message(std::move(its_message)) {}
-  // Implicit, so that a store's error can be returned from a command as it is.
-  Failure(const Error& error)  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): a command can return a store's error as it is
+  Failure(const Error& error)
       : Failure(
             error.code == ErrorCode::kInvalidArgument ? ExitStatus::kUsage : ExitStatus::kFailed,
             error.message) {}

@@ -11,8 +11,8 @@
 #include <new>
 #include <thread>
 
-// Of the program or library that this is linked into. The name is the C++ ABI's.
-// NOLINTNEXTLINE(readability-identifier-naming)
+// Of the program or library that this is linked into.
+// NOLINTNEXTLINE(readability-identifier-naming): the name is the C++ ABI's
 extern "C" [[gnu::visibility("hidden")]] void* __dso_handle;
 
 namespace kvcache::epoch {

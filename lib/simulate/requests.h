@@ -23,8 +23,8 @@ inline constexpr std::uint32_t kOrderBytes = 16;
 
 // What an object of a trace takes of a cache.
 struct ObjectSizes {
-  // Implicit: often the unit is all there is to say.
-  ObjectSizes(SizeUnit its_unit) : unit(its_unit) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): often the unit is all there is to say
+  ObjectSizes(SizeUnit its_unit) : unit(its_unit) {}
 
   SizeUnit unit;
   // Where bytes count:

@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-using namespace kvcache::kvtool;  // NOLINT(google-build-using-namespace)
-using Kind = Request::Kind;
-
+namespace kvcache::kvtool {
 namespace {
+
+using Kind = Request::Kind;
 
 constexpr std::uint64_t kRecords = 10'000;
 constexpr int kDrawn = 200'000;
@@ -37,8 +37,6 @@ std::map<std::uint64_t, int> Counts(const std::vector<Request>& requests) {
   for (const Request& request : requests) ++counts[request.record];
   return counts;
 }
-
-}  // namespace
 
 TEST_CASE("workloads have the shares of operations that they are known for") {
   const struct {
@@ -194,3 +192,6 @@ TEST_CASE("workloads are found by their names") {
   for (const WorkloadInfo& workload : Workloads()) CHECK(FindWorkload(workload.name) == &workload);
   CHECK(FindWorkload("z") == nullptr);
 }
+
+}  // namespace
+}  // namespace kvcache::kvtool

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks the shape of the tree: what lies at the top, which floor may include which, sizes of files
-and functions, sources that no build lists, and words that must not be there.
+and functions, sources that no build lists, suppressions without a reason, and words that must not
+be there.
 
 `check` is a pure function of the files' texts; check_tree_test.py shows that it finds each fault.
 """
@@ -53,6 +54,7 @@ def check(files):
             problems += includes(path, text, files)
             problems += function_sizes(path, text)
             problems += unlisted(path, files)
+            problems += bare_suppressions(path, text)
     return problems
 
 
@@ -68,6 +70,15 @@ def file_size(path, text):
     if len(lines) > MAX_FILE_LINES:
         problems.append(f"{path}:1: {len(lines)} lines, at most {MAX_FILE_LINES}: split the file")
     return problems
+
+
+SUPPRESSION = re.compile(r"\bNOLINT(?!END\b)\w*(?P<reasoned>\([\w.,* -]+\): *\S)?")
+
+
+def bare_suppressions(path, text):
+    return [f"{path}:{line_of(text, match.start())}: {match.group()} names no check or no reason: "
+            f"write {match.group()}(check): reason"
+            for match in SUPPRESSION.finditer(text) if not match.group("reasoned")]
 
 
 def folder_of(path):

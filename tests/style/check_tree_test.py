@@ -107,6 +107,17 @@ class CheckTree(unittest.TestCase):
         self.assert_accepts("lib/base/hash.h",
                             "const Row kRows[] = {\n" + "  {\"a\", F()},\n" * 100 + "};\n")
 
+    def test_suppression_without_a_reason(self):
+        for mark in ("NOLINT", "NOLINT(bugprone-x)", "NOLINT(bugprone-x):", "NOLINT: reason",
+                     "NOLINTNEXTLINE(bugprone-x)", "NOLINTBEGIN(bugprone-x,google-y)"):
+            with self.subTest(mark):
+                self.assert_finds("lib/base/hash.h", f"// reason\nint x;  // {mark}\n// reason\n",
+                                  ":2:", "reason")
+        self.assert_accepts("lib/base/hash.h",
+                            "int x;  // NOLINT(bugprone-x): it is meant\n"
+                            "// NOLINTNEXTLINE(bugprone-x, google-y): 'it' is meant\nint y;\n"
+                            "// NOLINTEND(bugprone-x)\n")
+
     def test_forbidden_words(self):
         self.assert_finds("lib/base/hash.h", "// see /wor" + "k/main\n", ":1:", "absolute path")
         self.assert_finds("README.md", "https://py" + "pi.org/x\n", "registry")
