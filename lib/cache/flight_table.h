@@ -32,6 +32,7 @@ class FlightTable {
     return false;
   }
 
+  bool empty() const { return size_ == 0; }
   // One of this key, or null.
   T* Find(HashedKey key) { return Find(key, ChainOf(key)); }
 

@@ -17,6 +17,7 @@
 // now and while it lasts.
 #pragma once
 
+#include <cassert>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -75,6 +76,12 @@ struct KeyMark {
 // while they are registered.
 class InFlight {
  public:
+  InFlight() = default;
+  // Else the cache is being destroyed while calls run.
+  ~InFlight() { assert(writes_.empty() && loads_.empty() && scopes_.empty()); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
   enum class Role : unsigned char {
     kAlone,  // reads the store for itself and caches nothing
     kJoins,  // waits for the answer of another's load, now in `load`

@@ -5,15 +5,19 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -225,6 +229,57 @@ TEST_CASE("a recording does not replace what a symbolic link points to") {
   CHECK(std::filesystem::file_size(folder / "precious") == 8);
   CHECK_FALSE(std::filesystem::exists(folder / "nowhere"));
 }
+
+#ifndef NDEBUG
+
+// Does in a read what a test wants.
+struct ReadHook final : Store {
+  std::function<void()> hook;
+
+  Result<bool> Get(std::string_view, const Receiver&) override {
+    hook();
+    return false;
+  }
+  Result<void> Write(const Batch&, const WriteOptions&) override { return {}; }
+  Result<void> Scan(const ScanOptions&, const ScanVisitor&) override { return {}; }
+};
+
+// Whether a process that does this with a cache over such a store ends by the assertion about what
+// is in flight, and no other.
+bool Asserts(const std::function<void(std::unique_ptr<Cache>& cache, ReadHook& store)>& use) {
+  const TempFolder folder;
+  const int status = StatusOfChild([&] {
+    std::signal(SIGABRT, SIG_DFL);  // without the test's report
+    if (std::freopen((folder / "said").c_str(), "w", stderr) == nullptr) return;
+    auto store = std::make_unique<ReadHook>();
+    ReadHook& behind = *store;
+    auto cache = Cache::Open({}, std::move(store));
+    use(*cache, behind);
+  });
+  std::ifstream said(folder / "said");
+  const std::string text((std::istreambuf_iterator<char>(said)), {});
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
+         text.find("~InFlight") != std::string::npos;
+}
+
+TEST_CASE("with assertions on, destroying a cache fails while a read or a write is under way") {
+  using Pointer = std::unique_ptr<Cache>;
+  CHECK_FALSE(Asserts([](Pointer& cache, ReadHook&) { cache.reset(); }));
+  CHECK(Asserts([](Pointer& cache, ReadHook& store) {
+    store.hook = [&] { cache.reset(); };
+    (void)cache->Get("k");
+  }));
+  CHECK(Asserts([](Pointer& cache, ReadHook&) {
+    const std::string_view keys[] = {"k"};
+    (void)cache->WriteWith(keys, [&]() -> Result<void> { return cache.reset(), Result<void>(); });
+  }));
+  CHECK(Asserts([](Pointer& cache, ReadHook&) {
+    (void)cache->WriteWith(KeyRange(),
+                           [&]() -> Result<void> { return cache.reset(), Result<void>(); });
+  }));
+}
+
+#endif
 
 TEST_CASE("what cannot be called any more says so") {
   const auto cache = Cache::Open({}, MakeMemoryStore());
