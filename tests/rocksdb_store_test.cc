@@ -252,8 +252,8 @@ TEST_CASE("Describe tells what the database holds") {
     if (name == "last_sequence") CHECK(value == "1");
   }
   CHECK(names ==
-        "path column_family comparator estimated_keys sst_bytes memtable_bytes block_cache_bytes "
-        "block_cache_capacity files_per_level last_sequence ");
+        "path column_family comparator estimated_keys sst_bytes memtable_bytes index_filter_bytes "
+        "block_cache_bytes block_cache_capacity files_per_level last_sequence ");
 }
 
 // --- Failures ---

@@ -208,7 +208,7 @@ Outcome<std::vector<Summary>> Measure(Session& session, const BenchArguments& ar
   }
   std::vector<Summary> summaries;
   for (std::size_t i = 0; i < sides.size(); ++i) {
-    summaries.push_back(Summarize(sides[i].name(), rounds[i]));
+    summaries.push_back(sides[i].Summarize(rounds[i]));
   }
   return summaries;
 }
@@ -358,7 +358,8 @@ void AddBench(CLI::App& app, Action& action) {
           "same options but for that: blocks of 4 KiB, uncompressed, Bloom filters, an eighth of\n"
           "the budget for memtables, index and filters outside it. Each has a copy of one database "
           "and gets the\n"
-          "same requests, first until it misses no less, then in rounds by turns.\n"
+          "same requests, first until it misses no less, then in rounds by turns. Processor\n"
+          "time and reads are counted of the threads that ask, not of flushes and compactions.\n"
           "\n"
           "Examples:\n"
           "  kvtool bench --workload c --records 100000 --budget 1%\n"

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <ranges>
+
 #include "bench_systems.h"
 #include "kvcache/size.h"
 #include "progress.h"
@@ -23,6 +26,16 @@ double TimedRatio(const BenchResult& result, const Summary& summary) {
   return result.summaries[0].operations_per_second / summary.operations_per_second;
 }
 
+// What one of the figures is on all sides: "1.2 MiB each", or "1.2 MiB to 1.3 MiB".
+std::string OnEachSide(const BenchResult& result, std::uint64_t MemoryFigures::* figure) {
+  const auto [least, most] = std::ranges::minmax(
+      result.summaries |
+      std::views::transform([figure](const Summary& summary) { return summary.memory.*figure; }));
+  const std::string text = FormatSize(least);
+  return FormatSize(most) == text ? text + " each"
+                                  : fmt::format("{} to {}", text, FormatSize(most));
+}
+
 Json ToJson(const BenchResult& result) {
   Json results = Json::array();
   for (const Summary& summary : result.summaries) {
@@ -35,6 +48,8 @@ Json ToJson(const BenchResult& result) {
                        {"hit_ratio", summary.hit_ratio},
                        {"tier_hit_ratio", summary.tier.hit_ratio},
                        {"tier_share", summary.tier.share},
+                       {"memtable_bytes", summary.memory.memtable_bytes},
+                       {"index_filter_bytes", summary.memory.index_filter_bytes},
                        {"device_reads", summary.device_reads},
                        {"cpu_us_per_op", summary.cpu_us},
                        {"modelled_us_per_op", summary.modelled_us(result.read_us)}});
@@ -49,6 +64,7 @@ Json ToJson(const BenchResult& result) {
           {"direct", result.direct},
           {"read_us", result.read_us},
           {"rocksdb", RocksDbKind()},
+          {"policy", result.summaries[0].policy},
           {"results", std::move(results)}};
 }
 
@@ -77,8 +93,12 @@ void PrintText(Output& out, const BenchResult& result) {
   out.Line(
       fmt::format("hits: reads answered without the device, tier: by the memory tier, which has "
                   "that share of the caches;\nmodelled: us an operation, CPU and {} us for each "
-                  "read of the device; kvcache: how many times as fast\nit is by that; RocksDB {}",
-                  result.read_us, RocksDbKind()));
+                  "read of the device; kvcache: how many times as fast\nit is by that, under {}; "
+                  "RocksDB {}",
+                  result.read_us, result.summaries[0].policy, RocksDbKind()));
+  out.Line(fmt::format("outside the budget: index and filters {}; of it in memtables: {}",
+                       OnEachSide(result, &MemoryFigures::index_filter_bytes),
+                       OnEachSide(result, &MemoryFigures::memtable_bytes)));
   out.Line("");
 }
 

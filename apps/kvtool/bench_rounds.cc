@@ -151,9 +151,11 @@ Result<void> Side::Do(const Request& request, std::string_view key, std::uint64_
   return system_->Put(key, value);
 }
 
-Summary Summarize(std::string_view name, const std::vector<Round>& rounds) {
+Summary Side::Summarize(const std::vector<Round>& rounds) const {
   Summary summary;
-  summary.name = name;
+  summary.name = name_;
+  summary.policy = system_->Policy();
+  summary.memory = system_->Memory();
   Round all;
   std::vector<double> per_second;
   for (const Round& round : rounds) {

@@ -35,6 +35,21 @@ struct ClientOptions {
   std::size_t batch = 1;  // reads that follow one another are asked for up to so many at once
 };
 
+// Operations a second, and so on, over the rounds of a side.
+struct Summary {
+  std::string name;
+  double operations_per_second = 0;  // median of the rounds
+  double cpu_us = 0;                 // an operation, as are
+  double device_reads = 0;
+  double hit_ratio = 0;  // reads answered without the device
+  TierFigures tier;
+  std::string policy;    // of the tier
+  MemoryFigures memory;  // after the last round
+  LatencyHistogram latency;
+
+  double modelled_us(double read_us) const { return device_reads * read_us + cpu_us; }
+};
+
 // A system and the workload's threads, which go on where the round before ended.
 class Side {
  public:
@@ -47,6 +62,8 @@ class Side {
   void Follow(const WorkloadInfo& workload, std::uint64_t records);
   // Runs so many operations, shared out among the threads.
   Outcome<Round> Run(std::uint64_t operations);
+  // Of these rounds, and of the system as they have left it.
+  Summary Summarize(const std::vector<Round>& rounds) const;
 
  private:
   // The requests of a round are drawn before it begins.
@@ -75,20 +92,5 @@ class Side {
   std::uint64_t rounds_ = 0;
   std::vector<Client> clients_;
 };
-
-// Operations a second, and so on, over the rounds of a side.
-struct Summary {
-  std::string name;
-  double operations_per_second = 0;  // median of the rounds
-  double cpu_us = 0;                 // an operation, as are
-  double device_reads = 0;
-  double hit_ratio = 0;  // reads answered without the device
-  TierFigures tier;
-  LatencyHistogram latency;
-
-  double modelled_us(double read_us) const { return device_reads * read_us + cpu_us; }
-};
-
-Summary Summarize(std::string_view name, const std::vector<Round>& rounds);
 
 }  // namespace kvcache::kvtool

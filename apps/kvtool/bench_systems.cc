@@ -165,6 +165,13 @@ class RocksDbSystem : public System {
     for (std::size_t i = 0; i < pairs && it->Valid(); ++i) it->Next();
     return ResultOf(it->status());
   }
+  MemoryFigures Memory() override {
+    using Properties = rocksdb::DB::Properties;
+    MemoryFigures figures;
+    db_->GetIntProperty(Properties::kCurSizeAllMemTables, &figures.memtable_bytes);
+    db_->GetIntProperty(Properties::kEstimateTableReadersMem, &figures.index_filter_bytes);
+    return figures;
+  }
 
  private:
   const std::unique_ptr<rocksdb::DB> db_;
@@ -192,6 +199,15 @@ class KvcacheSystem : public System {
     options.limit = pairs;
     return cache_->Scan(options, [](std::string_view, std::string_view) { return true; });
   }
+  MemoryFigures Memory() override {
+    MemoryFigures figures;
+    for (const auto& [name, value] : cache_->store().Describe()) {
+      if (name == "memtable_bytes") figures.memtable_bytes = std::stoull(value);
+      if (name == "index_filter_bytes") figures.index_filter_bytes = std::stoull(value);
+    }
+    return figures;
+  }
+  std::string Policy() override { return cache_->GetStats().policy; }
   TierFigures Tier() override {
     Stats now = cache_->GetStats();
     const std::uint64_t bytes = now.split.budget_bytes - now.split.memtable_bytes;

@@ -33,6 +33,12 @@ struct TierFigures {
   double share = 0;      // of what the budget leaves for caches, now
 };
 
+// What it holds in memory beside its caches, in bytes, as of now.
+struct MemoryFigures {
+  std::uint64_t memtable_bytes = 0;
+  std::uint64_t index_filter_bytes = 0;  // outside the budget
+};
+
 // Thread-safe.
 class System {
  public:
@@ -43,7 +49,10 @@ class System {
   virtual Result<void> Put(std::string_view key, std::string_view value) = 0;
   // Reads up to so many pairs from this key on.
   virtual Result<void> Scan(std::string_view from, std::size_t pairs) = 0;
+  virtual MemoryFigures Memory() = 0;
   virtual TierFigures Tier() { return {}; }
+  // The tier's, with its parameters; empty without a tier.
+  virtual std::string Policy() { return {}; }
 };
 
 // "kvcache", "rocksdb" (block cache, LRU), "rocksdb-hyper" (HyperClockCache), "rocksdb-row" (nine

@@ -159,6 +159,8 @@ class RocksDbStore : public Store {
         {"estimated_keys", Properties::kEstimateNumKeys},
         {"sst_bytes", Properties::kLiveSstFilesSize},
         {"memtable_bytes", Properties::kCurSizeAllMemTables},
+        // Those that are not in the block cache.
+        {"index_filter_bytes", Properties::kEstimateTableReadersMem},
         {"block_cache_bytes", Properties::kBlockCacheUsage},
         {"block_cache_capacity", Properties::kBlockCacheCapacity},
     };

@@ -10,6 +10,7 @@ import time
 import harness
 
 SYSTEMS = ["kvcache", "rocksdb", "rocksdb-hyper", "rocksdb-row"]
+EACH = r"[\d.]+ [KM]?i?B( each| to [\d.]+ [KM]?i?B)"
 WORKLOADS = ["a", "b", "c", "d", "e", "f", "uniform", "mixgraph", "sequential", "hotspot"]
 
 
@@ -31,6 +32,10 @@ class Bench(harness.TestCase):
             self.assertGreater(one["ops_per_second"], 0)
             self.assertGreater(one["cpu_us_per_op"], 0)
             self.assertLessEqual(one["p50_us"], one["p99_9_us"])
+            # A Bloom filter has 10 bits a key, and nothing is written but into memtables.
+            self.assertGreater(one["index_filter_bytes"], result["records"] * 10 / 8)
+            self.assertLess(one["index_filter_bytes"], result["records"] * 16)
+            self.assertGreater(one["memtable_bytes"], 0)
 
     def test_every_workload_runs(self):
         for workload in WORKLOADS:
@@ -43,6 +48,10 @@ class Bench(harness.TestCase):
     def test_every_system_reads_writes_and_scans(self):
         for workload in ("f", "e"):
             self.check_sides(self.bench("--workload", workload), SYSTEMS)
+
+    def test_the_policy_is_told(self):
+        result = self.bench("--policy", "lru-k:k=3", "--ops", "100", "--against", "rocksdb")
+        self.assertEqual(result["policy"], "lru-k:k=3,history=1")
 
     def test_what_fits_is_not_read_again(self):
         result = self.bench("--workload", "sequential", "--ops", "3000", "--budget", "64MiB",
@@ -153,6 +162,9 @@ class Bench(harness.TestCase):
         self.assertRegex(out, r"\Aworkload c: YCSB: reads, zipfian; 3,000 records of 16 B and "
                               r"100 B, budget 10% \(\d+\.\d KiB\)\n")
         self.assertRegex(out, r"\nkvcache +[\d,]+ .* 1\.00x\nrocksdb-row +[\d,]+ ")
+        self.assertRegex(out, r"\nit is by that, under \S+; RocksDB [\d.]+, with(out)? assertions\n"
+                              rf"outside the budget: index and filters {EACH}; "
+                              rf"of it in memtables: {EACH}\n")
         out = self.output(*arguments, "--workload", "c,uniform").decode()
         self.assertRegex(out, r"modelled / as timed\n\nworkload +budget +rocksdb-row\n"
                               r"c +10% +\d+\.\d\d / \d+\.\d\d\n"
