@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -113,6 +114,10 @@ int Work(const std::string& path, Journal& journal, std::uint64_t round, std::ui
   options.policy = policies[round % policies.size()].name;
   options.capacity = kCapacities[round % kCapacities.size()];
   options.cache_absent = round % 2 == 0;
+  options.audit_one_in = 2;
+  options.on_disagreement = [](std::string_view key) {
+    Die("the store does not have " + std::string(key) + " so");
+  };
   Say('.');  // from here on it may be killed
   auto cache = Cache::Open(options);
   if (!cache) Die(cache.error().message);

@@ -93,6 +93,8 @@ class Stage {
       }
     }
     CHECK(wrong == 0);
+    CHECK(cache_->GetStats().total.audits > 0);
+    CHECK(cache_->GetStats().total.disagreements == 0);
   }
 
   // Nothing that memory failed for may be left behind in the tier.
@@ -206,6 +208,7 @@ Options WithRoom(std::uint64_t capacity, const std::string& policy) {
   Options options = Capacity(capacity, 2);
   options.policy = policy;
   options.cache_absent = true;
+  options.audit_one_in = 1;
   return options;
 }
 

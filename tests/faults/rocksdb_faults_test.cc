@@ -56,6 +56,8 @@ class Stage {
     options.path = path();
     options.rocksdb.rocksdb_options = &rocksdb_options_;
     options.rocksdb.read_only = read_only;
+    options.audit_one_in = 2;
+    options.on_disagreement = [](std::string_view key) { FAIL_CHECK(key, " is wrong"); };
     return Cache::Open(options);
   }
   std::unique_ptr<Cache> MustOpen() {

@@ -101,6 +101,7 @@ void PlayWithTrap(std::atomic<int>& left, bool bad_alloc) {
   for (std::size_t i = 0; i < 100; ++i) REQUIRE(PutStore(behind, Key(i), Content(i)));
   Options options = Capacity(1 << 20, 2);
   options.policy = "trapped";
+  options.audit_one_in = 2;
   auto cache = Cache::Open(options, std::move(memory));
   REQUIRE(cache);
   trap.bad_alloc = bad_alloc;
@@ -122,6 +123,9 @@ void PlayWithTrap(std::atomic<int>& left, bool bad_alloc) {
       }
     }
   }
+  const ShardStats stats = (*cache)->GetStats().total;
+  CHECK(stats.audits > 0);
+  CHECK(stats.disagreements == 0);
 }
 
 TEST_CASE("a plugged-in policy that throws in Admit or Insert: not cached, and nothing else") {

@@ -1,4 +1,5 @@
-// Threads that call one cache at random, while its policy and capacity change under them.
+// Threads that call one cache at random, while its policy and capacity change under them and some
+// of their hits are audited.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -37,7 +38,11 @@ class Crowd {
   // One call; `thread` is 0 .. kThreads - 1.
   using Call = std::function<void(std::size_t thread, Random& random)>;
 
-  explicit Crowd(const Options& options) {
+  explicit Crowd(Options options) {
+    options.audit_one_in = 8;
+    options.on_disagreement = [this](std::string_view key) {
+      Fail("the store does not have " + std::string(key) + " so");
+    };
     auto store = std::make_unique<YieldingStore>(MakeMemoryStore(), 37);
     store_ = store.get();
     auto cache = Cache::Open(options, std::move(store));
@@ -64,6 +69,9 @@ class Crowd {
     }
     threads.clear();
     CHECK(failure_ == "");
+    const ShardStats stats = cache_->GetStats().total;
+    CHECK(stats.audits > 0);
+    CHECK(stats.disagreements == 0);
   }
 
   // The first report is the one that is shown.
