@@ -28,9 +28,12 @@ Versions One(std::size_t key, Version version) {
 
 std::string_view NameOf(Call call) { return kNames[static_cast<std::size_t>(call)]; }
 
+thread_local Caller* Caller::calling_ = nullptr;
+
 void Caller::Forget() {
   history_.clear();
   lookups_.clear();
+  disagreements_.clear();
   unsettled_.clear();
 }
 
@@ -40,7 +43,13 @@ void Caller::CallSomething() {
   std::size_t call = 0;
   while (at >= weights[call]) at -= weights[call++];
   ++calls_[call];
+  BeginCall();
   Make(static_cast<Call>(call));
+}
+
+void Caller::BeginCall() {
+  calling_ = this;
+  called_ = Now();
 }
 
 void Caller::Make(Call call) {
@@ -103,6 +112,7 @@ void Caller::ChangeSomething() {
 }
 
 void Caller::ReadAll() {
+  BeginCall();
   for (std::size_t key = 0; key < stage_.keys; ++key) {
     const std::uint64_t called = Now();
     NoteAnswer(key, called, stage_.cache.Get(KeyName(key)));
@@ -320,6 +330,13 @@ void Caller::NoteAnswer(std::size_t key, std::uint64_t called,
   const std::uint64_t returned = Now();
   if (!answer) return;
   NoteLookup(key, called, returned, *answer ? VersionIn(key, (*answer)->view()) : kNothing);
+}
+
+void Caller::NoteDisagreement(std::string_view key) {
+  Caller& caller = *calling_;
+  const std::size_t number = KeyOf(key);
+  caller.Note(caller.disagreements_, Effect::kReads, Only(number), caller.called_, caller.Now())
+      .versions[number] = kSomething;
 }
 
 Version Caller::VersionIn(std::size_t key, std::string_view value) {

@@ -67,10 +67,13 @@ class Caller {
   void ChangeSomething();
   // Every key by Get, and by a scan.
   void ReadAll();
+  // What audits tell of, on the thread of the caller that got a hit.
+  static void NoteDisagreement(std::string_view key);
 
   // What was seen since the last call of Forget.
   const std::vector<Operation>& history() const { return history_; }  // without lookups
   const std::vector<Operation>& lookups() const { return lookups_; }  // by the tier
+  const std::vector<Operation>& disagreements() const { return disagreements_; }
   const std::vector<Unsettled>& unsettled() const { return unsettled_; }
   void Forget();
 
@@ -106,6 +109,7 @@ class Caller {
   void WriteWithRange();
   void WriteOutside(Call call);
 
+  void BeginCall();
   std::uint64_t Now() { return stage_.clock.fetch_add(1); }
   Version NewVersion() { return 1 + stage_.versions.fetch_add(1); }
   std::size_t AnyKey() { return Below(random_, stage_.keys); }
@@ -128,9 +132,12 @@ class Caller {
   Stage& stage_;
   const std::uint32_t thread_;
   Random random_;
-  Call call_ = Call::kGet;  // being made
+  static thread_local Caller* calling_;  // on this thread, last
+  Call call_ = Call::kGet;               // being made
+  std::uint64_t called_ = 0;             // when
   std::vector<Operation> history_;
   std::vector<Operation> lookups_;
+  std::vector<Operation> disagreements_;
   std::vector<Unsettled> unsettled_;
   std::array<std::uint64_t, kCalls> calls_{};
   std::string string_;

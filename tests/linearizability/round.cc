@@ -45,11 +45,10 @@ constexpr std::array<std::uint32_t, kCalls> kWeights = {40, 30, 16, 8, 8, 6, 30,
 
 // A round makes some calls more often and some not at all: faults show sooner where fewer kinds of
 // calls hide each other's effects (Groce et al., "Swarm testing", 2012).
-std::array<std::uint32_t, kCalls> AnyWeights(Random& random, bool outside) {
+std::array<std::uint32_t, kCalls> AnyWeights(Random& random) {
   auto weights = kWeights;
   for (std::size_t call = 1; call < kCalls; ++call) {
     weights[call] *= OneOf<std::uint32_t>(random, {0, 1, 2, 4});
-    if (!outside && static_cast<Call>(call) >= Call::kOutsideKey) weights[call] = 0;
   }
   return weights;
 }
@@ -77,8 +76,9 @@ class Round {
   Options CacheOptions();
   void RunThread(Caller& caller);
   void EndPiece();
-  void CheckAudits();
+  void CheckAudits(const std::vector<Operation>& disagreements);
   std::vector<Operation> TakePiece();
+  std::vector<Operation> Settled(const std::vector<Operation>& (Caller::*seen)() const) const;
 
   const RoundOptions options_;
   Random random_;
@@ -102,8 +102,8 @@ Round::Round(const RoundOptions& options) : options_(options), random_(options.s
   const std::size_t keys = 3 + Below(random_, kMostKeys - 2);
   auto store = MakeStore(options.rocksdb);
   cache_ = Must(Cache::Open(CacheOptions(), std::move(store)));
-  stage_.reset(new Stage{*cache_, *store_, *behind_, keys, AnyWeights(random_, !options.audits),
-                         PoliciesOf(options)});
+  stage_.reset(
+      new Stage{*cache_, *store_, *behind_, keys, AnyWeights(random_), PoliciesOf(options)});
   const std::size_t threads = options.threads != 0 ? options.threads : 4 + Below(random_, 5);
   for (std::size_t i = 0; i < threads; ++i) {
     callers_.emplace_back(*stage_, static_cast<std::uint32_t>(i), random_());
@@ -140,6 +140,7 @@ Options Round::CacheOptions() {
   options.cache_absent = Below(random_, 2) == 0;
   options.value_alignment = OneOf<std::uint32_t>(random_, {16, 64});
   options.audit_one_in = options_.audits ? 1 : 0;
+  options.on_disagreement = Caller::NoteDisagreement;
   return options;
 }
 
@@ -179,11 +180,12 @@ void Round::EndPiece() {
   for (const Caller& caller : callers_) {
     if (!caller.complaint().empty()) result_.violation = caller.complaint() + "\n";
   }
+  const std::vector<Operation> disagreements = Settled(&Caller::disagreements);
   const std::vector<Operation> piece = TakePiece();
   const Checker before = checker_;
   ++result_.pieces;
   if (!result_.violation.empty()) return;
-  if (options_.audits) return CheckAudits();
+  if (options_.audits) return CheckAudits(disagreements);
   if (!checker_.Check(piece)) return;
   const std::vector<Operation> minimized = Minimize(before, piece);
   KeySet keys = 0;
@@ -198,32 +200,40 @@ void Round::EndPiece() {
   result_.violation += ToText(minimized);
 }
 
-void Round::CheckAudits() {
-  const ShardStats stats = cache_->GetStats().total;
-  result_.audits = stats.audits;
-  if (stats.disagreements == 0) return;
-  result_.violation = fmt::format("of {} hits audited the store did not have {} so\n", stats.audits,
-                                  stats.disagreements);
+void Round::CheckAudits(const std::vector<Operation>& disagreements) {
+  result_.audits = cache_->GetStats().total.audits;
+  if (disagreements.empty()) return;
+  result_.violation = fmt::format("the store did not have {} of {} hits so, among them:\n",
+                                  disagreements.size(), result_.audits);
+  result_.violation += ToText(disagreements);
 }
 
-// What all callers saw, less what the tier said of keys that were unsettled then.
 std::vector<Operation> Round::TakePiece() {
   std::vector<Operation> piece;
-  std::vector<Unsettled> unsettled;
   for (const Caller& caller : callers_) {
     piece.insert(piece.end(), caller.history().begin(), caller.history().end());
+  }
+  std::ranges::copy(Settled(&Caller::lookups), std::back_inserter(piece));
+  for (Caller& caller : callers_) caller.Forget();
+  return piece;
+}
+
+// What all callers saw in the tier, less what it said of keys that were unsettled then.
+std::vector<Operation> Round::Settled(const std::vector<Operation>& (Caller::*seen)() const) const {
+  std::vector<Unsettled> unsettled;
+  for (const Caller& caller : callers_) {
     unsettled.insert(unsettled.end(), caller.unsettled().begin(), caller.unsettled().end());
   }
-  for (Caller& caller : callers_) {
-    std::ranges::copy_if(caller.lookups(), std::back_inserter(piece), [&](const Operation& lookup) {
+  std::vector<Operation> settled;
+  for (const Caller& caller : callers_) {
+    std::ranges::copy_if((caller.*seen)(), std::back_inserter(settled), [&](const Operation& one) {
       return std::ranges::none_of(unsettled, [&](const Unsettled& window) {
-        return (window.keys & lookup.keys) != 0 && window.begin < lookup.returned &&
-               lookup.called < window.end;
+        return (window.keys & one.keys) != 0 && window.begin < one.returned &&
+               one.called < window.end;
       });
     });
-    caller.Forget();
   }
-  return piece;
+  return settled;
 }
 
 }  // namespace

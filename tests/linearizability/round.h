@@ -16,7 +16,7 @@ struct RoundOptions {
   std::size_t threads = 0;  // 0: chosen
   std::string policy = {};  // empty: all of them, by turns
   bool rocksdb = false;     // else in memory
-  // Judged not by the checker but by audits of every hit. Nothing writes past the cache then.
+  // Judged not by the checker but by audits of every hit, of keys that are settled then.
   bool audits = false;
 };
 

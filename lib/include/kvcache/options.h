@@ -69,7 +69,8 @@ struct Options {
   // power of two, counted by each thread and shard for itself. 0: none. Says whether the store is
   // written past the cache without Invalidate. An audited hit costs a read of the store, of which
   // an error is ignored; a writer of the key meanwhile makes it void. Stats counts audits and
-  // disagreements; a key that disagrees is dropped from the tier.
+  // disagreements; a key that disagrees is dropped from the tier. What never was in the tier, such
+  // as an old value out of a load that was shared, or half of a batch, no audit sees.
   std::uint64_t audit_one_in = 0;
   // Called, on the thread whose hit it was and with no lock held, for each disagreement. What it
   // throws goes no further.
