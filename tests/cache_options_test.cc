@@ -1,9 +1,11 @@
 // How a cache is opened and reconfigured: what is wrong is said in one line.
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -81,6 +83,21 @@ TEST_CASE("every number of shards that Validate allows works") {
     CHECK(Text((*cache)->Put("k", "v")) == "ok");
     CHECK(Look(**cache, "k") == "v, hit");
   }
+}
+
+// Which of 64 shards hold how many of 64 keys follows from the seed of the hash.
+TEST_CASE("each cache hashes keys with a seed of its own") {
+  const auto placed = [] {
+    auto cache = Cache::Open({.capacity = 64 * kMiB, .shards = 64}, MakeMemoryStore());
+    REQUIRE(cache);
+    for (int i = 0; i < 64; ++i) CHECK(Text((*cache)->Put(std::to_string(i), "v")) == "ok");
+    std::vector<std::uint64_t> entries;
+    for (const ShardStats& shard : (*cache)->GetStats().shards) entries.push_back(shard.entries);
+    return entries;
+  };
+  const std::vector<std::uint64_t> one = placed();
+  CHECK(std::accumulate(one.begin(), one.end(), std::uint64_t{0}) == 64);
+  CHECK(placed() != one);
 }
 
 TEST_CASE("shards by default: no fewer than large tiers need, no more than small ones can have") {

@@ -19,6 +19,7 @@
 #include "kvcache/value.h"
 #include "policy/tier_rules.h"
 #include "support/sample_policies.h"
+#include "support/watchdog.h"
 
 namespace kvcache {
 namespace {
@@ -102,8 +103,35 @@ int HitsThatChange(Fixture& f, const std::string& key, Bytes&& bytes) {
   return changes;
 }
 
+TEST_CASE("a hit takes no lock: it goes on while another thread holds its shard's") {
+  int lock_free = 0;
+  for (const PolicyInfo& info : RegisteredPolicies()) {
+    if (info.touch_needs_lock) continue;
+    ++lock_free;
+    CAPTURE(info.name);
+    Fixture f({.capacity = 16 * kMiB, .shards = 1}, info.name);
+    for (int i = 0; i < 100; ++i) REQUIRE(f.Put(std::to_string(i), "value"));
+    const testing::Watchdog watchdog("a hit while its shard is locked");
+    int hits = 0;
+    {
+      const std::lock_guard lock(f.tier.shard(0).mutex());
+      std::jthread([&] {
+        for (int i = 0; i < 3200; ++i) {
+          const std::string key = std::to_string(i % 100);
+          const HashedKey hashed = {f.tier.Hash(key), key};
+          if (f.Get(key)) ++hits;
+          if (f.Pin(key)) ++hits;
+          f.tier.HitMany({&hashed, 1}, [&](Entry&) { ++hits; }, [] {});
+        }
+      }).join();
+    }
+    CHECK(hits == 3 * 3200);
+  }
+  CHECK(lock_free >= 4);  // lru, lfu, lru-k and the default at least
+}
+
 TEST_CASE("a hit writes no line that other readers read, but its entry's mark once a tick") {
-  for (const char* policy : {"lru", "lfu", "lru-k"}) {
+  for (const char* policy : {"lru", "lfu", "lru-k", "s3-fifo"}) {
     CAPTURE(policy);
     Fixture f({.capacity = 16 * kMiB, .shards = 1}, policy);
     for (int i = 0; i < 10000; ++i) REQUIRE(f.Put(std::to_string(i), "value"));
@@ -119,6 +147,7 @@ TEST_CASE("a hit writes no line that other readers read, but its entry's mark on
     const auto first_lines = static_cast<std::size_t>(
         reinterpret_cast<const char*>(&shard.mutex()) - reinterpret_cast<const char*>(&shard));
     REQUIRE(first_lines >= 64);
+    CHECK(HitsThatChange(f, key, [&] { return raw(&f.tier, sizeof(f.tier)); }) == 0);
     CHECK(HitsThatChange(f, key, [&] { return raw(&shard, first_lines); }) == 0);
     CHECK(HitsThatChange(f, key, [&] { return raw(shard.table().Home(hash), 64); }) == 0);
     CHECK(HitsThatChange(f, key, [&] { return raw(&shard.ordering(), sizeof(Ordering)); }) == 0);
