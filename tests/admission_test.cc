@@ -105,6 +105,22 @@ TEST_CASE("what is asked for again is found soon after it was not") {
   CHECK(reader.stats().hits - before.hits > 9900);
 }
 
+// Three new keys to each hot one: lru would have forgotten every hot key by its next turn.
+TEST_CASE("keys that are asked for once only do not push out those that are asked for again") {
+  constexpr std::uint64_t kHot = 500;
+  Reader reader;
+  const auto hits = [&reader](int new_keys) {
+    const std::uint64_t before = reader.stats().hits;
+    for (std::uint64_t key = 0; key < kHot; ++key) {
+      reader.Read(key);
+      reader.Scan(new_keys);
+    }
+    return reader.stats().hits - before;
+  };
+  for (int warming = 0; warming < 4; ++warming) hits(0);
+  for (int round = 0; round < 20; ++round) CHECK(hits(3) >= kHot * 99 / 100);
+}
+
 TEST_CASE("in exact order everything is cached") {
   Reader reader(true);
   reader.Scan(20'000);

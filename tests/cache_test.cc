@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "harness.h"
@@ -18,6 +19,7 @@
 #include "support/sanitizers.h"
 #include "support/scene.h"
 #include "support/text.h"
+#include "support/watchdog.h"
 
 namespace kvcache::testing {
 namespace {
@@ -245,6 +247,31 @@ TEST_CASE("a scan is the store's, in both directions, within range, prefix and l
   CHECK(cache->GetStats().total.hits + cache->GetStats().total.misses == 0);
 }
 
+TEST_CASE("a scan leaves a full tier as it is") {
+  constexpr int kHot = 500;
+  for (const PolicyInfo& info : RegisteredPolicies()) {
+    CAPTURE(info.name);
+    auto store = MakeMemoryStore();
+    for (int i = 0; i < 20 * kHot; ++i) REQUIRE(PutStore(*store, std::to_string(i), "value"));
+    Options options;
+    options.policy = info.name;
+    options.capacity_entries = kHot;
+    options.shards = 1;
+    const auto cache = *Cache::Open(options, std::move(store));
+    for (int i = 0; i < kHot; ++i) CHECK(Look(*cache, std::to_string(i)) == "value, read");
+    const ShardStats before = cache->GetStats().total;
+    CHECK(before.entries == kHot);
+    int visited = 0;
+    for (const bool reverse : {false, true}) {
+      CHECK(cache->Scan({.reverse = reverse},
+                        [&](std::string_view, std::string_view) { return ++visited > 0; }));
+    }
+    CHECK(visited == 2 * 20 * kHot);
+    CHECK(cache->GetStats().total == before);
+    for (int i = 0; i < kHot; ++i) CHECK(Look(*cache, std::to_string(i)) == "value, hit");
+  }
+}
+
 TEST_CASE("a scan whose store throws, or whose visitor stops, ends") {
   ForEachPolicy([](Scene& scene) {
     scene.PutBehind("a", "1");
@@ -258,6 +285,35 @@ TEST_CASE("a scan whose store throws, or whose visitor stops, ends") {
     CHECK(Text(scene.cache().Scan({}, stop)) == "ok");
     CHECK(visits == 1);
   });
+}
+
+// One shard, so that any lock held would be met.
+TEST_CASE("callbacks run with no lock held: they may call the cache") {
+  const Watchdog watchdog("a callback that calls the cache");
+  Options options;
+  options.shards = 1;
+  const auto cache = OpenCache(options);
+  const auto use_all = [&cache] {
+    for (const std::string_view key : {"k", "other"}) {
+      CHECK(Text(cache->Put(key, "v")) == "ok");
+      CHECK(Text(cache->Get(key)) == "v");
+      CHECK(Text(cache->GetOrCompute(key, [] { return Result<std::string>(); })) == "v");
+      cache->Invalidate(key);
+      CHECK(Text(cache->Delete(key)) == "ok");
+    }
+    CHECK(Text(cache->DeleteRange("x", "z")) == "ok");
+    cache->InvalidateAll();
+    CHECK(Text(cache->SetPolicy("lru")) == "ok");
+    CHECK(Text(cache->SetCapacity(kMiB)) == "ok");
+    CHECK(ScanAll(*cache, {}) == "there=1 ");
+  };
+  CHECK(Text(cache->Put("there", "1")) == "ok");
+  CHECK(Text(cache->Scan({}, [&](auto, auto) { return use_all(), true; })) == "ok");
+  CHECK(Text(cache->WriteWith(KeyRange{}, [&] { return use_all(), Result<void>(); })) == "ok");
+  const std::string_view key = "k";
+  CHECK(Text(cache->WriteWith({&key, 1}, [&] { return use_all(), Result<void>(); })) == "ok");
+  const auto compute = [&] { return use_all(), Result<std::string>("computed"); };
+  CHECK(Text(cache->GetOrCompute("new", compute)) == "computed");
 }
 
 TEST_CASE("store() is the store that was given") {

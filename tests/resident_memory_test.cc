@@ -1,5 +1,6 @@
-// Capacity is real memory: what the process grows by in resident size.
+// Capacity is real memory: what the process grows by in resident size. So it is with scans.
 #include <doctest/doctest.h>
+#include <rocksdb/options.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,12 +9,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness.h"
 #include "kvcache/cache.h"
 #include "support/proc.h"
 #include "support/sanitizers.h"
+#include "support/temp_folder.h"
 
 namespace kvcache {
 namespace {
@@ -163,6 +166,41 @@ TEST_CASE("resident memory shrinks when the capacity does") {
     if (testing::ResidentBytes() - before < 60 * kMiB) _exit(1);
     (void)cache->SetCapacity(16 * kMiB);
     if (testing::ResidentBytes() - before > 19 * kMiB) _exit(2);
+  });
+}
+
+// RocksDB's block cache may grow by its 8 MiB meanwhile, and files are read ahead.
+TEST_CASE("a scan of 128 MiB takes no more memory than its beginning") {
+  if (testing::kSanitized) return testing::Skip("sanitizers keep freed memory resident");
+  const testing::TempFolder folder;
+  InChild([&] {
+    constexpr int kPairs = 32 << 10;
+    rocksdb::Options rocksdb_options;
+    rocksdb_options.write_buffer_size = 4 * kMiB;
+    Options options;
+    options.path = folder / "db";
+    options.rocksdb.rocksdb_options = &rocksdb_options;
+    const std::string value(4096, 'v');
+    {
+      const auto cache = *Cache::Open(options);
+      for (int i = 0; i < kPairs; ++i) {
+        if (!cache->Put(std::to_string(i), value, {.fill_tier = false})) _exit(2);
+      }
+    }
+    const auto cache = *Cache::Open(options);
+    std::uint64_t first = 0;
+    std::uint64_t most = 0;
+    int visited = 0;
+    const auto scanned = cache->Scan({}, [&](std::string_view, std::string_view) {
+      if (++visited % 1000 != 0) return true;
+      most = std::max(most, testing::ResidentBytes());
+      if (first == 0) first = most;
+      return true;
+    });
+    if (!scanned || visited != kPairs) _exit(3);
+    if (most <= first + 24 * kMiB) return;
+    MESSAGE("grew by " << (most - first) / kMiB << " MiB");
+    _exit(1);
   });
 }
 
