@@ -1,10 +1,12 @@
-// A value of 1 GiB.
+// Values of 1 GiB, and of 4 GiB, which the tier does not take. --no-skip runs what takes long, too.
 #include <doctest/doctest.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -13,6 +15,7 @@
 #include "kvcache/cache.h"
 #include "support/proc.h"
 #include "support/sanitizers.h"
+#include "support/temp_folder.h"
 #include "support/text.h"
 
 namespace kvcache::testing {
@@ -62,18 +65,28 @@ class OneValueStore final : public Store {
   const std::string_view value_;
 };
 
+// Whether the case is to be skipped, which it says.
+bool LacksMemory(std::size_t wanted) {
+  const bool lacks = kSanitized || MachineBytes("MemAvailable") < wanted;
+  if (kSanitized) Skip("a GiB under a sanitizer takes several, and minutes");
+  if (lacks && !kSanitized) Skip(std::to_string(wanted / kGiB) + " GiB of memory not available");
+  return lacks;
+}
+
+void Mark(Pages& pages, std::size_t size) {
+  pages[0] = 'a';
+  pages[size / 2] = 'b';
+  pages[size - 1] = 'c';
+}
 bool HasMarks(std::string_view bytes, std::size_t size) {
   return bytes.size() == size && bytes.front() == 'a' && bytes[size / 2] == 'b' &&
          bytes.back() == 'c';
 }
 
 TEST_CASE("a value of 1 GiB is served by a small tier and cached by a large one") {
-  if (kSanitized) return Skip("a GiB under a sanitizer takes several, and minutes");
-  if (MachineBytes("MemAvailable") < 6 * kGiB) return Skip("less than 6 GiB of memory available");
+  if (LacksMemory(6 * kGiB)) return;
   Pages value(kGiB);
-  value[0] = 'a';
-  value[kGiB / 2] = 'b';
-  value[kGiB - 1] = 'c';
+  Mark(value, kGiB);
   const Options options = {.capacity = std::uint64_t{64} << 20, .shards = 1};
   auto cache = Cache::Open(options, std::make_unique<OneValueStore>(value.view()));
   REQUIRE(cache);
@@ -103,6 +116,85 @@ TEST_CASE("a value of 1 GiB is served by a small tier and cached by a large one"
   held->reset();
   CHECK((*cache)->GetStats().pinned_bytes == 0);
   CHECK(before - ResidentBytes() > kGiB / 2);
+}
+
+TEST_CASE("a value of 1 GiB over RocksDB: put, read, scanned, and there after reopening" *
+          doctest::skip()) {
+  if (LacksMemory(8 * kGiB)) return;
+  const TempFolder folder;
+  if (std::filesystem::space(folder.path()).available < 4 * kGiB) {
+    return Skip("less than 4 GiB of disk available");
+  }
+  Pages value(kGiB);
+  Mark(value, kGiB);
+  const Options options = {.path = folder / "db", .capacity = 3 * kGiB, .shards = 1};
+  {
+    auto cache = Cache::Open(options);
+    REQUIRE(cache);
+    REQUIRE(Text((*cache)->Put("k", value.view(), {.fill_tier = false})) == "ok");
+    const auto served = (*cache)->Get("k");
+    REQUIRE((served && *served));
+    CHECK(HasMarks(**served, kGiB));
+  }
+  auto cache = Cache::Open(options);
+  REQUIRE(cache);
+  for (const bool hit : {false, true}) {
+    const auto served = (*cache)->Get("k");
+    REQUIRE((served && *served));
+    CHECK((*served)->hit() == hit);
+    CHECK(HasMarks(**served, kGiB));
+  }
+  std::size_t visited = 0;
+  CHECK((*cache)->Scan({}, [&](std::string_view key, std::string_view bytes) {
+    CHECK(key == "k");
+    CHECK(HasMarks(bytes, kGiB));
+    return ++visited > 0;
+  }));
+  CHECK(visited == 1);
+}
+
+// A cache over a value whose size needs a bit more than an entry has for it, with room for two.
+struct TooLarge {
+  TooLarge() : value(4 * kGiB) {
+    Mark(value, 4 * kGiB);
+    cache = *Cache::Open({.capacity = 16 * kGiB, .shards = 1},
+                         std::make_unique<OneValueStore>(value.view()));
+  }
+
+  Pages value;
+  std::unique_ptr<Cache> cache;
+};
+
+TEST_CASE("a value of 4 GiB is written and not cached") {
+  const TooLarge large;
+  const std::uint64_t before = ResidentBytes();
+  CHECK(Text(large.cache->Put("k", large.value.view())) == "ok");
+  CHECK(large.cache->GetStats().total.entries == 0);
+  CHECK(ResidentBytes() < before + kGiB);
+}
+
+TEST_CASE("a value of 4 GiB is served and not cached" * doctest::skip()) {
+  if (LacksMemory(6 * kGiB)) return;
+  const TooLarge large;
+  const auto served = large.cache->Get("k");
+  REQUIRE((served && *served));
+  CHECK(HasMarks(**served, 4 * kGiB));
+  CHECK(large.cache->GetStats().total.entries == 0);
+  CHECK(large.cache->GetStats().total.rejections == 1);
+}
+
+TEST_CASE("a value of 4 GiB is refused by RocksDB, and what was there stays") {
+  if (LacksMemory(6 * kGiB)) return;
+  const TempFolder folder;
+  const Pages value(4 * kGiB);
+  auto cache = Cache::Open({.path = folder / "db"});
+  REQUIRE(cache);
+  REQUIRE(Text((*cache)->Put("k", "before")) == "ok");
+  const auto refused = (*cache)->Put("k", value.view());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::kInvalidArgument);
+  CHECK_MESSAGE(refused.error().message.ends_with("value is too large"), refused.error().message);
+  CHECK(Text((*cache)->Get("k")) == "before");
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/epoch.h"
+#include "harness.h"
 #include "kvcache/cache.h"
 #include "kvcache/memory_store.h"
 #include "support/proc.h"
@@ -23,7 +24,8 @@
 namespace kvcache::testing {
 namespace {
 
-// Threads with small stacks, which begin their work together once all have been made.
+// Threads with small stacks, which begin their work together once all have been made, and end when
+// all have done it.
 class Wave {
  public:
   Wave(std::size_t threads, std::function<void(std::size_t)> work) : work_(std::move(work)) {
@@ -56,11 +58,23 @@ class Wave {
     const auto* start = static_cast<Start*>(argument);
     start->wave->begun_.wait(false);
     start->wave->work_(start->number);
+    start->wave->AwaitOthers();
     return nullptr;
+  }
+
+  // Once begun, nobody changes threads_.
+  void AwaitOthers() {
+    if (++done_ == threads_.size()) {
+      all_done_ = true;
+      all_done_.notify_all();
+    }
+    all_done_.wait(false);
   }
 
   const std::function<void(std::size_t)> work_;
   std::atomic<bool> begun_ = false;
+  std::atomic<std::size_t> done_ = 0;
+  std::atomic<bool> all_done_ = false;
   std::vector<Start> starts_;
   std::vector<pthread_t> threads_;
 };
@@ -100,7 +114,7 @@ TEST_CASE("resident memory does not grow with threads that have ended") {
   CHECK(stats.total.hits + stats.total.misses == 4 * ended);
 }
 
-TEST_CASE("ten thousand threads at once, or as many as there can be, are served") {
+TEST_CASE("ten thousand threads at once are served") {
   const std::size_t threads = kSanitized ? 500 : 10'000;
   auto cache = Cache::Open({.capacity = std::uint64_t{8} << 20}, MakeMemoryStore());
   REQUIRE(cache);
@@ -108,12 +122,16 @@ TEST_CASE("ten thousand threads at once, or as many as there can be, are served"
   const std::uint64_t before = ResidentBytes();
   const Wave wave(threads, [&cache](std::size_t number) { BeClient(**cache, number); });
   CAPTURE(wave.threads());
-  CHECK(wave.threads() > 0);
+  // Each has a slot of its own, which the next thread takes over when it ends.
+  CHECK(epoch::Threads() >= wave.threads());
   const Stats stats = (*cache)->GetStats();
   CHECK(stats.total.hits + stats.total.misses == 4 * wave.threads());
   // Slots and counters for so many stay: a line for the first, a line or more for the second.
   if (!kSanitized) {
     CHECK(ResidentBytes() <= before + (std::uint64_t{64} << 20) + 4096 * wave.threads());
+  }
+  if (wave.threads() < threads) {
+    Skip(std::to_string(wave.threads()) + " threads at once, and the system makes no more");
   }
 }
 
