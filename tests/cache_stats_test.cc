@@ -69,6 +69,23 @@ TEST_CASE("each call counts what it should, and nothing else") {
   });
 }
 
+TEST_CASE("GetOrCompute is one lookup, and one more when it computes") {
+  ForEachPolicy([](Scene& scene) {
+    const auto lookups = [&scene] { return scene.stats().hits + scene.stats().misses; };
+    const auto compute = [] { return Result<std::string>("computed"); };
+    CHECK(Text(scene.cache().GetOrCompute("k", compute)) == "computed");
+    CHECK(lookups() == 2);
+    CHECK(scene.stats().misses == 2);
+    CHECK(Text(scene.cache().GetOrCompute("k", compute)) == "computed");
+    CHECK(lookups() == 3);
+    CHECK(scene.stats().hits == 1);
+    scene.PutBehind("j", "stored");
+    CHECK(Text(scene.cache().GetOrCompute("j", compute)) == "stored");
+    CHECK(lookups() == 4);
+    CheckIdentities(scene.cache().GetStats());
+  });
+}
+
 TEST_CASE("writes count their keys, invalidations the entries they drop") {
   ForEachPolicy([](Scene& scene) {
     Cache& cache = scene.cache();

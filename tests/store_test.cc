@@ -322,6 +322,50 @@ TEST_CASE_TEMPLATE("only a secondary catches up", Kind, ALL_STORES) {
   CHECK(caught_up.error().code == ErrorCode::kNotSupported);
 }
 
+// No more than a store must have; tells of its calls.
+class PlainStore final : public Store {
+ public:
+  std::string calls;
+
+  Result<bool> Get(std::string_view key, const Receiver& receive) override {
+    calls += "Get " + std::string(key) + ";";
+    if (key == "bad") return Fail(ErrorCode::kIoError, "bad");
+    if (key == "none") return false;
+    receive(key);
+    return true;
+  }
+  Result<void> Write(const Batch& batch, const WriteOptions& options) override {
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      calls += batch[i].kind == Operation::Kind::kPut ? "Put " : "Delete ";
+      calls += std::string(batch[i].key) + "=" + std::string(batch[i].value);
+    }
+    calls += options.sync ? " sync;" : ";";
+    return Fail(ErrorCode::kReadOnly, "no writes");
+  }
+  Result<void> Scan(const ScanOptions&, const ScanVisitor&) override { return {}; }
+};
+
+TEST_CASE("what a store need not have: MultiGet by Get, Put and Delete by Write, bytewise order") {
+  PlainStore store;
+  std::string received;
+  const std::vector<std::string_view> keys = {"a", "none", "bad", "b"};
+  const auto answers = store.MultiGet(keys, [&](std::size_t i, std::string_view value) {
+    received += std::to_string(i) + "=" + std::string(value) + ";";
+  });
+  REQUIRE(answers.size() == 4);
+  CHECK((answers[0] == true && answers[1] == false && answers[3] == true));
+  CHECK(answers[2].error().message == "bad");
+  CHECK(received == "0=a;3=b;");
+  CHECK(store.Put("k", "v", {.sync = true}).error().code == ErrorCode::kReadOnly);
+  CHECK(store.Delete("k", {}).error().code == ErrorCode::kReadOnly);
+  CHECK(store.calls == "Get a;Get none;Get bad;Get b;Put k=v sync;Delete k=;");
+  CHECK(store.Compare("a", "b") < 0);
+  CHECK(store.Compare("\xff", "a") > 0);
+  CHECK(store.Compare("a", "a") == 0);
+  CHECK(store.CatchUp().error().code == ErrorCode::kNotSupported);
+  CHECK(store.Describe().empty());
+}
+
 TEST_CASE("a batch keeps what it was given") {
   Batch batch;
   CHECK(batch.empty());

@@ -44,7 +44,8 @@ struct PolicyContext {
 // just leaving, or has just left. All other members are called under the shard's lock.
 //
 // Exceptions: Admit and Insert may throw, having entered nothing; the entry is then not cached. No
-// other member may.
+// other member may: the call in which one does fails or ends the process, and the tier is not in
+// order after it.
 //
 // A node's life: Admit and Insert, or Replace with it as `now`; any number of Touch; then Erase,
 // Evict, Drain, or Replace with it as `old`. Between Admit and Insert of a node there is nothing
