@@ -133,7 +133,7 @@ void Caller::GetString() {
   const std::uint64_t called = Now();
   const auto found = stage_.cache.Get(KeyName(key), string_);
   const std::uint64_t returned = Now();
-  if (!found) return;
+  if (!found) return NoteError(found.error());
   if (!*found && !string_.empty()) Complain("absent, and yet a value: " + string_);
   NoteLookup(key, called, returned, *found ? VersionIn(key, string_) : kNothing);
 }
@@ -153,7 +153,8 @@ void Caller::Contains() {
   const std::uint64_t called = Now();
   const auto found = stage_.cache.Contains(KeyName(key));
   const std::uint64_t returned = Now();
-  if (found) NoteLookup(key, called, returned, *found ? kSomething : kNothing);
+  if (!found) return NoteError(found.error());
+  NoteLookup(key, called, returned, *found ? kSomething : kNothing);
 }
 
 // Who computes has read an absence, and then writes.
@@ -168,6 +169,7 @@ void Caller::GetOrCompute() {
   };
   const auto value = stage_.cache.GetOrCompute(KeyName(key), compute, AnyOptions());
   const std::uint64_t returned = Now();
+  if (!value) NoteError(value.error());
   const Version got = value ? VersionIn(key, value->view()) : kNothing;
   if (computed == 0) {
     if (value) NoteLookup(key, called, returned, got);
@@ -195,7 +197,7 @@ void Caller::Scan(Range range, std::size_t limit, bool reverse) {
   const std::uint64_t called = Now();
   const auto scanned = stage_.cache.Scan(options, visit);
   const std::uint64_t returned = Now();
-  if (!scanned) return;
+  if (!scanned) return NoteError(scanned.error());
   // Of keys beyond the limit it says nothing.
   Note(history_, Effect::kReads, range.keys(), called, returned).versions = versions;
 }
@@ -316,8 +318,10 @@ Operation& Caller::Note(std::vector<Operation>& where, Effect effect, KeySet key
 void Caller::NoteWrite(KeySet keys, const Versions& versions,
                        const std::function<Result<void>()>& write) {
   const std::uint64_t called = Now();
-  const Effect effect = write() ? Effect::kWrites : Effect::kMayWrite;
+  const Result<void> written = write();
+  const Effect effect = written ? Effect::kWrites : Effect::kMayWrite;
   Note(history_, effect, keys, called, Now()).versions = versions;
+  if (!written) NoteError(written.error());
 }
 
 void Caller::NoteLookup(std::size_t key, std::uint64_t called, std::uint64_t returned,
@@ -328,7 +332,7 @@ void Caller::NoteLookup(std::size_t key, std::uint64_t called, std::uint64_t ret
 void Caller::NoteAnswer(std::size_t key, std::uint64_t called,
                         const Result<std::optional<Value>>& answer) {
   const std::uint64_t returned = Now();
-  if (!answer) return;
+  if (!answer) return NoteError(answer.error());
   NoteLookup(key, called, returned, *answer ? VersionIn(key, (*answer)->view()) : kNothing);
 }
 
@@ -337,6 +341,12 @@ void Caller::NoteDisagreement(std::string_view key) {
   const std::size_t number = KeyOf(key);
   caller.Note(caller.disagreements_, Effect::kReads, Only(number), caller.called_, caller.Now())
       .versions[number] = kSomething;
+}
+
+void Caller::NoteError(const Error& error) {
+  if (stage_.failing.Injected(error, stage_.faults_before)) return;
+  Complain(fmt::format("{}: an error that the store was not made to give: {}", NameOf(call_),
+                       error.message));
 }
 
 Version Caller::VersionIn(std::size_t key, std::string_view value) {

@@ -13,6 +13,7 @@
 
 #include "kvcache/cache.h"
 #include "linearizability/history.h"
+#include "support/failing_store.h"
 #include "support/random_trace.h"
 
 namespace kvcache::testing {
@@ -40,13 +41,15 @@ std::string_view NameOf(Call call);
 // What the callers of one cache share.
 struct Stage {
   Cache& cache;
-  Store& store;   // as the cache sees it: it delays and fails
-  Store& behind;  // what is behind that
+  Store& store;           // as the cache sees it: it delays and fails
+  FailingStore& failing;  // what fails in it
+  Store& behind;          // what is behind that
   std::size_t keys;
   std::array<std::uint32_t, kCalls> weights;  // how often each call is made
   std::vector<std::string> policies;          // to switch between
   std::atomic<std::uint64_t> clock = 0;       // orders calls and returns
   std::atomic<Version> versions = kNothing;   // the newest
+  std::uint64_t faults_before = 0;            // of `failing`, up to the last quiescent point
 };
 
 // Keys whose writer went past the cache and has not ended to invalidate them. What the tier says of
@@ -126,6 +129,8 @@ class Caller {
                   const Result<std::optional<Value>>& answer);
   Operation& Note(std::vector<Operation>& where, Operation::Effect effect, KeySet keys,
                   std::uint64_t called, std::uint64_t returned);
+  // An error is the store's, and of now: of a call that it was made to fail since all were at rest.
+  void NoteError(const Error& error);
   Version VersionIn(std::size_t key, std::string_view value);
   void Complain(std::string what);
 

@@ -71,7 +71,7 @@ class Round {
     void operator()() noexcept { round.EndPiece(); }
   };
 
-  // A store that delays and fails over one that does not: store_ and behind_.
+  // A store that delays over one that fails over one that does neither: store_, failing_, behind_.
   std::unique_ptr<Store> MakeStore(bool rocksdb);
   Options CacheOptions();
   void RunThread(Caller& caller);
@@ -85,6 +85,7 @@ class Round {
   std::optional<Watchdog> watchdog_{"the first piece of a round"};
   std::optional<TempFolder> folder_;
   Store* store_ = nullptr;
+  FailingStore* failing_ = nullptr;
   Store* behind_ = nullptr;
   std::unique_ptr<Cache> cache_;
   std::unique_ptr<Stage> stage_;
@@ -102,8 +103,8 @@ Round::Round(const RoundOptions& options) : options_(options), random_(options.s
   const std::size_t keys = 3 + Below(random_, kMostKeys - 2);
   auto store = MakeStore(options.rocksdb);
   cache_ = Must(Cache::Open(CacheOptions(), std::move(store)));
-  stage_.reset(
-      new Stage{*cache_, *store_, *behind_, keys, AnyWeights(random_), PoliciesOf(options)});
+  stage_.reset(new Stage{*cache_, *store_, *failing_, *behind_, keys, AnyWeights(random_),
+                         PoliciesOf(options)});
   const std::size_t threads = options.threads != 0 ? options.threads : 4 + Below(random_, 5);
   for (std::size_t i = 0; i < threads; ++i) {
     callers_.emplace_back(*stage_, static_cast<std::uint32_t>(i), random_());
@@ -123,6 +124,7 @@ std::unique_ptr<Store> Round::MakeStore(bool rocksdb) {
   }
   behind_ = inner.get();
   auto failing = std::make_unique<FailingStore>(std::move(inner));
+  failing_ = failing.get();
   failing->FailRandomly(random_(), OneOf(random_, {0.0, 0.01, 0.1}));
   auto yielding = std::make_unique<YieldingStore>(std::move(failing),
                                                   OneOf<std::uint64_t>(random_, {1, 2, 3, 7, 31}));
@@ -180,6 +182,7 @@ void Round::EndPiece() {
   for (const Caller& caller : callers_) {
     if (!caller.complaint().empty()) result_.violation = caller.complaint() + "\n";
   }
+  stage_->faults_before = failing_->faults();
   const std::vector<Operation> disagreements = Settled(&Caller::disagreements);
   const std::vector<Operation> piece = TakePiece();
   const Checker before = checker_;

@@ -1,7 +1,9 @@
 // A store that fails when a test wants it to.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -9,6 +11,7 @@
 #include <random>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -40,10 +43,18 @@ class FailingStore final : public Store {
     probability_ = probability;
   }
 
-  // Calls failed so far.
+  // Calls failed so far. They are numbered, and their errors say which one they are.
   std::uint64_t faults() {
     const std::lock_guard lock(mutex_);
     return faults_;
+  }
+  // Whether an error is that of a call failed after the first `before` of them.
+  bool Injected(const Error& error, std::uint64_t before) {
+    const std::size_t at = error.message.find(kInjected);
+    if (at == std::string::npos) return false;
+    const std::uint64_t number =
+        std::strtoull(error.message.c_str() + at + kInjected.size(), nullptr, 10);
+    return before < number && number <= faults();
   }
   // Whether the latest Write reached the inner store.
   bool last_write_took_effect() {
@@ -52,33 +63,33 @@ class FailingStore final : public Store {
   }
 
   Result<bool> Get(std::string_view key, const Receiver& receive) override {
-    if (const auto fault = Take(read_fault_)) return Failed(*fault);
+    if (const auto failure = Take(read_fault_)) return Failed(*failure);
     return inner_->Get(key, receive);
   }
 
   std::vector<Result<bool>> MultiGet(std::span<const std::string_view> keys,
                                      const IndexedReceiver& receive) override {
-    if (const auto fault = Take(read_fault_)) {
-      return std::vector<Result<bool>>(keys.size(), Failed(*fault));
+    if (const auto failure = Take(read_fault_)) {
+      return std::vector<Result<bool>>(keys.size(), Failed(*failure));
     }
     return inner_->MultiGet(keys, receive);
   }
 
   Result<void> Write(const Batch& batch, const WriteOptions& options) override {
-    const auto fault = Take(write_fault_);
-    const bool effect = !fault || *fault == Fault::kErrorAfterEffect;
+    const auto failure = Take(write_fault_);
+    const bool effect = !failure || failure->fault == Fault::kErrorAfterEffect;
     {
       const std::lock_guard lock(mutex_);
       last_write_took_effect_ = effect;
     }
-    if (!effect) return Failed(*fault);
+    if (!effect) return Failed(*failure);
     Result<void> result = inner_->Write(batch, options);
-    if (fault) return Failed(*fault);
+    if (failure) return Failed(*failure);
     return result;
   }
 
   Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) override {
-    if (const auto fault = Take(scan_fault_)) return Failed(*fault);
+    if (const auto failure = Take(scan_fault_)) return Failed(*failure);
     return inner_->Scan(options, visit);
   }
 
@@ -87,26 +98,33 @@ class FailingStore final : public Store {
   }
 
  private:
+  static constexpr std::string_view kInjected = "injected fault ";
+  struct Failure {
+    Fault fault;
+    std::uint64_t number;
+  };
+
   void Set(std::optional<Fault>& fault, Fault value) {
     const std::lock_guard lock(mutex_);
     fault = value;
   }
 
-  std::optional<Fault> Take(std::optional<Fault>& next) {
+  std::optional<Failure> Take(std::optional<Fault>& next) {
     const std::lock_guard lock(mutex_);
     auto fault = std::exchange(next, std::nullopt);
     if (!fault && probability_ > 0 && std::bernoulli_distribution(probability_)(random_)) {
       constexpr Fault kFaults[] = {Fault::kError, Fault::kErrorAfterEffect, Fault::kException};
       fault = kFaults[random_() % 3];
     }
-    if (fault) ++faults_;
-    return fault;
+    if (!fault) return std::nullopt;
+    return Failure{.fault = *fault, .number = ++faults_};
   }
 
-  static std::unexpected<Error> Failed(Fault fault) {
-    if (fault == Fault::kException) throw std::runtime_error("thrown by the store");
-    if (fault == Fault::kBadAlloc) throw std::bad_alloc();
-    return Fail(ErrorCode::kIoError, "injected");
+  static std::unexpected<Error> Failed(const Failure& failure) {
+    if (failure.fault == Fault::kBadAlloc) throw std::bad_alloc();
+    const std::string what = std::string(kInjected) + std::to_string(failure.number);
+    if (failure.fault == Fault::kException) throw std::runtime_error(what);
+    return Fail(ErrorCode::kIoError, what);
   }
 
   const std::unique_ptr<Store> inner_;
