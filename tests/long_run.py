@@ -2,11 +2,13 @@
 """The long versions of the tests, in parts of at most 45 minutes, and their report.
 
     tests/long_run.py [--minutes M] [--seed S] [--no-build] [PART...]
+    tests/long_run.py --report
 
 Builds what it needs and runs the parts that have not passed yet, or not since what they are made of
 has changed, or those named, one after the other; --minutes starts none that would not end in time.
 What a part said is kept in tests/trust, to be committed, so that the next call goes on wherever it
-is made, and tests/TRUST.md shows it. Exit status: 1 if a part failed.
+is made, and tests/TRUST.md shows it; --report runs nothing and writes that once more, with which
+parts are made of something that has changed since. Exit status: 1 if a part failed.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -25,12 +28,33 @@ RESULTS = ROOT / "tests" / "trust"
 FUZZ_TARGETS_AT_ONCE = 4
 MOST_LINES = 18  # of what a part said, in the report
 
-# What parts are made of: all of lib but what simulates traces; and what of kvtool is fuzzed, the
-# sources that tests/fuzz/CMakeLists.txt names.
+# What parts are made of. All of lib but what simulates traces:
 CACHE = ("lib/CMakeLists.txt", "lib/base", "lib/cache", "lib/include", "lib/policy", "lib/store",
          "lib/tier")
+# What of kvtool is fuzzed, the sources that tests/fuzz/CMakeLists.txt names:
 FUZZED = ("apps/kvtool/*.h", *(f"apps/kvtool/{name}.cc" for name in (
     "bytes", "flags", "pairs", "progress", "shell_words", "simulation_flags", "trace_writer")))
+
+# Fuzz targets that drive the cache, or whose sources include the policies. All others are parsers,
+# which use neither tier, store nor cache, but for two files.
+FUZZ_CACHE = ("cache", "policy", "simulation_flags", "sizes")
+PARSERS = ("lib/base", "lib/cache/trace_line.*", "lib/include", "lib/simulate",
+           "lib/store/options_text.*", *FUZZED)
+
+
+def support_of(folder):
+    """What the sources of this folder below tests share with others: headers of tests/support that
+    they include, and those that these do, and harness.h."""
+    found = set()
+    sources = [path for path in (ROOT / "tests" / folder).iterdir() if path.suffix in (".cc", ".h")]
+    while sources:
+        text = sources.pop().read_text(encoding="utf-8")
+        for name in re.findall(r'^#include "((?:support/|harness\.).*)"', text, re.M):
+            path = f"tests/{name}"
+            if path not in found:
+                found.add(path)
+                sources.append(ROOT / path)
+    return sorted(found)
 
 
 class Part:
@@ -38,27 +62,34 @@ class Part:
         self.name = name
         self.what = what
         self.minutes = minutes  # about, on two cores
-        self.made_of = (*made_of, "tests/support", "tests/harness.h", ":!*.md")
+        self.made_of = (*made_of, ":!*.md")
         self.command = command  # {seed} stands for the seed
 
 
+def fuzz_part(name, targets, made_of):
+    return Part(name, f"inputs made by libFuzzer, for 20 minutes each, {len(targets)} targets at a "
+                f"time: {', '.join(targets)}", 22,
+                (*made_of, "tests/fuzz", *(f"data/fuzz/{target}" for target in targets)),
+                "tests/fuzz/run.py", "--jobs", str(len(targets)), "--minutes", "20", "--seed",
+                "{seed}", *targets)
+
+
 def fuzz_parts():
-    targets = sorted(folder.name for folder in (ROOT / "data" / "fuzz").iterdir()
-                     if folder.is_dir())
-    for at in range(0, len(targets), FUZZ_TARGETS_AT_ONCE):
-        chosen = targets[at:at + FUZZ_TARGETS_AT_ONCE]
-        yield Part(f"fuzz-{at // FUZZ_TARGETS_AT_ONCE + 1}",
-                   f"inputs made by libFuzzer, for 20 minutes each: {', '.join(chosen)}", 22,
-                   ("lib", *FUZZED, "tests/fuzz", "data/fuzz"),
-                   "tests/fuzz/run.py", "--jobs", str(FUZZ_TARGETS_AT_ONCE), "--minutes", "20",
-                   *chosen)
+    yield fuzz_part("fuzz-cache", FUZZ_CACHE,
+                    (*CACHE, "lib/simulate", *FUZZED, *support_of("fuzz")))
+    parsers = sorted(folder.name for folder in (ROOT / "data" / "fuzz").iterdir()
+                     if folder.is_dir() and folder.name not in FUZZ_CACHE)
+    for at in range(0, len(parsers), FUZZ_TARGETS_AT_ONCE):
+        yield fuzz_part(f"fuzz-parsers-{at // FUZZ_TARGETS_AT_ONCE + 1}",
+                        parsers[at:at + FUZZ_TARGETS_AT_ONCE], PARSERS)
 
 
 def all_parts():
     histories = f"{TESTS}/linearizability/linearizability"
     soak = f"{TESTS}/soak/kvcache_soak"
     linearizability, schedules, crash, soaked = (
-        (*CACHE, f"tests/{name}") for name in ("linearizability", "schedules", "crash", "soak"))
+        (*CACHE, f"tests/{name}", *support_of(name))
+        for name in ("linearizability", "schedules", "crash", "soak"))
     all_tests = ("lib", "apps", "tests", "data/fuzz", ":!tests/trust", ":!tests/long_run.py")
     return [
         Part("linearizability", "histories of many threads over few keys are linearizable", 30,
@@ -70,6 +101,8 @@ def all_parts():
              "{seed}"),
         Part("schedules", "every state of the protocol's model", 20, schedules,
              f"{TESTS}/schedules/schedules_explore_test", "--no-skip"),
+        Part("epochs", "every state of the model of epochs", 5, schedules,
+             f"{TESTS}/schedules/schedules_epoch_test", "--no-skip"),
         Part("conformance", "the real cache beside the model, schedule by schedule", 20, schedules,
              f"{TESTS}/schedules/schedules_conformance_test", "--no-skip"),
         Part("kills", "kill -9 under load, open again, verify", 25, crash,
@@ -105,10 +138,13 @@ def code_of(part):
 def passed(part):
     """Whether it has, and what it is made of is still the same."""
     result = result_of(part)
-    if not result or result["status"] != 0:
-        return False
+    return result is not None and result["status"] == 0 and not changed_since(part, result)
+
+
+def changed_since(part, result):
+    """Whether what the part is made of is no longer what gave this result."""
     return subprocess.run(["git", "diff", "--quiet", result["code"], "--", *part.made_of],
-                          cwd=ROOT, check=False, stderr=subprocess.DEVNULL).returncode == 0
+                          cwd=ROOT, check=False, stderr=subprocess.DEVNULL).returncode != 0
 
 
 def result_of(part):
@@ -162,6 +198,8 @@ def report(parts):
             text.append(f"| {part.name} | {part.what} | not run yet | | | |")
             continue
         outcome = "passed" if result["status"] == 0 else f"failed ({result['status']})"
+        if changed_since(part, result):
+            outcome += ", code has changed since"
         text.append(f"| {part.name} | {part.what} | {outcome} | {result['seconds'] / 60:.1f} "
                     f"| {result['date']} | {result['code']} |")
     for part, result in known:
@@ -178,10 +216,14 @@ def main():
     parser.add_argument("--minutes", type=float, help="start no part that would not end in time")
     parser.add_argument("--seed", type=int, default=20260101)
     parser.add_argument("--no-build", action="store_true")
+    parser.add_argument("--report", action="store_true", help="run nothing, write TRUST.md")
     parser.add_argument("part", nargs="*", choices=[[], *(part.name for part in parts)],
                         metavar="PART", help=", ".join(part.name for part in parts))
     flags = parser.parse_args()
 
+    if flags.report:
+        REPORT.write_text(report(parts), encoding="utf-8")
+        return 0
     if not flags.no_build:
         build()
     begin = time.monotonic()

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """Builds the fuzz targets and looks for inputs that break a promise.
 
-    tests/fuzz/run.py [--minutes M] [--jobs N] [--keep] [TARGET...]
+    tests/fuzz/run.py [--minutes M] [--jobs N] [--seed S] [--keep] [TARGET...]
 
 Each target, or all there are, runs for M minutes over a working copy of its corpus,
 build/fuzz/corpus/TARGET, which begins with data/fuzz/TARGET and stays for the next run. A finding
@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import os
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -45,15 +46,15 @@ def fuzz(target, *arguments):
     return done.returncode, done.stdout.decode(errors="replace")
 
 
-def search(target, minutes):
+def search(target, minutes, seed):
     """Runs a target and prints a line about it, and what it has found. Whether it found nothing."""
     corpus = BUILD / "corpus" / target
     corpus.mkdir(parents=True, exist_ok=True)
     for file in (CORPORA / target).iterdir():
         shutil.copy(file, corpus)
     FINDINGS.mkdir(exist_ok=True)
-    status, text = fuzz(target, f"-max_total_time={round(60 * minutes)}", "-print_final_stats=1",
-                        f"-artifact_prefix={FINDINGS}/{target}-", corpus)
+    status, text = fuzz(target, f"-max_total_time={round(60 * minutes)}", f"-seed={seed}",
+                        "-print_final_stats=1", f"-artifact_prefix={FINDINGS}/{target}-", corpus)
     runs = re.findall(r"^(?:#|stat::number_of_executed_units: )(\d+)", text, re.M)
     coverage = re.findall(r"cov: (\d+) ft: (\d+)", text) or [("0", "0")]
     edges, features = coverage[-1]
@@ -104,6 +105,7 @@ def main():
     parser.add_argument("targets", metavar="TARGET", nargs="*", help="default: all of data/fuzz")
     parser.add_argument("--minutes", type=float, default=1, help="for each target (default: 1)")
     parser.add_argument("--jobs", type=int, default=1, help="targets at one time (default: 1)")
+    parser.add_argument("--seed", type=int, help="libFuzzer's (default: chosen)")
     parser.add_argument("--keep", action="store_true", help="write what is learned to data/fuzz")
     arguments = parser.parse_args()
     known = sorted(folder.name for folder in CORPORA.iterdir() if folder.is_dir())
@@ -112,8 +114,11 @@ def main():
         parser.error(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     build()
     targets = arguments.targets or known
+    seed = arguments.seed or random.randrange(1, 1 << 31)
+    at_once = min(arguments.jobs, len(targets))
+    print(f"seed {seed}; {at_once} at a time on {os.cpu_count()} processors", flush=True)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        clean = list(pool.map(lambda target: search(target, arguments.minutes), targets))
+        clean = list(pool.map(lambda target: search(target, arguments.minutes, seed), targets))
     if arguments.keep:
         for target, found_nothing in zip(targets, clean):
             if found_nothing:
