@@ -118,7 +118,7 @@ def all_parts():
              soak, "--minutes", "20", "--calls", "200000", "--keys", "1000000", "--capacity",
              "64MiB", "--seed", "{seed}"),
         Part("soak-rocksdb", "the same over RocksDB", 41, soaked, soak, "--minutes", "40",
-             "--calls", "50000", "--keys", "200000", "--capacity", "32MiB", "--seed", "{seed}",
+             "--calls", "50000", "--keys", "200000", "--capacity", "24MiB", "--seed", "{seed}",
              "--store", "rocksdb"),
         *fuzz_parts(),
     ]
