@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -83,6 +84,54 @@ TEST_CASE("flight table: random steps do what they do to a list") {
       flights.Check();
     }
   }
+}
+
+// Flights that count how many of them are looked at.
+std::size_t looked_at = 0;
+struct CountedHash {
+  std::uint64_t hash;
+  operator std::uint64_t() const {  // NOLINT(google-explicit-constructor): as the hash it is
+    ++looked_at;
+    return hash;
+  }
+};
+struct CountedFlight {
+  struct {
+    CountedHash hash;
+    std::string_view key;
+    operator HashedKey() const {  // NOLINT(google-explicit-constructor): as the key it is
+      return {hash.hash, key};
+    }
+  } key;
+  CountedFlight* next = nullptr;
+};
+
+// On average, in a search for one that is not there.
+double LookedAt(FlightTable<CountedFlight>& table) {
+  constexpr std::size_t kSearches = 1000;
+  looked_at = 0;
+  Random random(Seed());
+  for (std::size_t i = 0; i < kSearches; ++i) {
+    REQUIRE(table.Find({random(), "none"}) == nullptr);
+  }
+  return static_cast<double>(looked_at) / kSearches;
+}
+
+TEST_CASE(
+    "flight table: chains stay short while there are many flights, and are few when they end") {
+  Random random(Seed() + 1);
+  std::vector<CountedFlight> flights(5000);
+  for (CountedFlight& flight : flights) flight.key = {{random()}, "some"};
+  FlightTable<CountedFlight> table;
+  for (CountedFlight& flight : flights) table.Insert(flight);
+  CHECK(LookedAt(table) < 5);
+  // Not smaller before the last has gone.
+  REQUIRE(table.Remove(flights[0]));
+  CHECK(LookedAt(table) < 5);
+  for (std::size_t i = 1; i < flights.size(); ++i) REQUIRE(table.Remove(flights[i]));
+  // As few chains as at first: so many flights share them that some are looked at.
+  for (std::size_t i = 0; i < 60; ++i) table.Insert(flights[i]);
+  CHECK(LookedAt(table) > 2);
 }
 
 }  // namespace

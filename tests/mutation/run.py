@@ -43,11 +43,12 @@ MOST_MEMORY = 8 << 30
 # The quickest and most telling first.
 POLICY_TESTS = ("policy_parts_test", "node_lists_test", "golden_test", "policy_contract_test",
                 "policy_model_test")
-PROTOCOL_TESTS = ("coherence_crossing_test", "coherence_load_test", "coherence_multiget_test",
-                  "coherence_range_test", "coherence_batch_test", "coherence_compute_test",
-                  "coherence_switch_test", "coherence_read_beside_write_test", "cache_test",
-                  "audit_test", "cache_stats_test", "memory_tier_test", "memory_budget_test",
-                  "model_test", "tier_accuracy_test", "linearizability")
+PROTOCOL_TESTS = ("flight_table_test", "coherence_crossing_test", "coherence_load_test",
+                  "coherence_multiget_test", "coherence_range_test", "coherence_batch_test",
+                  "coherence_compute_test", "coherence_switch_test",
+                  "coherence_read_beside_write_test", "cache_test", "audit_test",
+                  "cache_stats_test", "memory_tier_test", "memory_budget_test", "model_test",
+                  "tier_accuracy_test", "linearizability")
 ARGUMENTS = {"linearizability": ["--operations=100000"]}
 
 
