@@ -4,6 +4,7 @@
 // really there, and nothing is left over; and over the rounds, that memory and times do not drift.
 #include <fmt/format.h>
 #include <malloc.h>
+#include <rocksdb/options.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -292,7 +293,11 @@ class Soak {
 
 Result<std::unique_ptr<Store>> OpenStore(const std::string& kind, const std::string& path) {
   if (kind == "memory") return MakeMemoryStore();
-  return OpenRocksDb(path, {});
+  // Memtables come and go many times a round, and are little of the process: at rest one may be new
+  // or nearly full.
+  rocksdb::Options small;
+  small.write_buffer_size = 4 << 20;
+  return OpenRocksDb(path, {.rocksdb_options = &small});
 }
 
 int Main(int argc, char** argv) {
