@@ -43,12 +43,12 @@ class FailingStore final : public Store {
     probability_ = probability;
   }
 
-  // Calls failed so far. They are numbered, and their errors say which one they are.
+  // Calls failed so far. Errors of those that failed at random say which one of them they are.
   std::uint64_t faults() {
     const std::lock_guard lock(mutex_);
     return faults_;
   }
-  // Whether an error is that of a call failed after the first `before` of them.
+  // Whether an error is that of a call failed at random after the first `before` of them.
   bool Injected(const Error& error, std::uint64_t before) {
     const std::size_t at = error.message.find(kInjected);
     if (at == std::string::npos) return false;
@@ -101,7 +101,7 @@ class FailingStore final : public Store {
   static constexpr std::string_view kInjected = "injected fault ";
   struct Failure {
     Fault fault;
-    std::uint64_t number;
+    std::uint64_t number;  // 0: the test has asked for it
   };
 
   void Set(std::optional<Fault>& fault, Fault value) {
@@ -111,20 +111,26 @@ class FailingStore final : public Store {
 
   std::optional<Failure> Take(std::optional<Fault>& next) {
     const std::lock_guard lock(mutex_);
-    auto fault = std::exchange(next, std::nullopt);
-    if (!fault && probability_ > 0 && std::bernoulli_distribution(probability_)(random_)) {
-      constexpr Fault kFaults[] = {Fault::kError, Fault::kErrorAfterEffect, Fault::kException};
-      fault = kFaults[random_() % 3];
+    if (const auto fault = std::exchange(next, std::nullopt)) {
+      ++faults_;
+      return Failure{.fault = *fault, .number = 0};
     }
-    if (!fault) return std::nullopt;
-    return Failure{.fault = *fault, .number = ++faults_};
+    if (probability_ > 0 && std::bernoulli_distribution(probability_)(random_)) {
+      constexpr Fault kFaults[] = {Fault::kError, Fault::kErrorAfterEffect, Fault::kException};
+      const Fault fault = kFaults[random_() % 3];
+      return Failure{.fault = fault, .number = ++faults_};
+    }
+    return std::nullopt;
   }
 
   static std::unexpected<Error> Failed(const Failure& failure) {
+    const bool asked = failure.number == 0;
+    const std::string random = std::string(kInjected) + std::to_string(failure.number);
     if (failure.fault == Fault::kBadAlloc) throw std::bad_alloc();
-    const std::string what = std::string(kInjected) + std::to_string(failure.number);
-    if (failure.fault == Fault::kException) throw std::runtime_error(what);
-    return Fail(ErrorCode::kIoError, what);
+    if (failure.fault == Fault::kException) {
+      throw std::runtime_error(asked ? "thrown by the store" : random);
+    }
+    return Fail(ErrorCode::kIoError, asked ? "injected" : random);
   }
 
   const std::unique_ptr<Store> inner_;
