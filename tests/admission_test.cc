@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <random>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "harness.h"
 #include "kvcache/cache.h"
 #include "support/every_key_store.h"
+#include "support/scene.h"
 #include "support/text.h"
 
 namespace kvcache::testing {
@@ -119,6 +121,64 @@ TEST_CASE("keys that are asked for once only do not push out those that are aske
   };
   for (int warming = 0; warming < 4; ++warming) hits(0);
   for (int round = 0; round < 20; ++round) CHECK(hits(3) >= kHot * 99 / 100);
+}
+
+Options FewEntries() {
+  Options options;
+  options.capacity_entries = 100;
+  options.shards = 1;
+  return options;
+}
+
+// A cache that has only missed, a multiple of 16 times: of the next 15 misses it caches none.
+class UselessTier : public Scene {
+ public:
+  UselessTier() : Scene(FewEntries()) {
+    constexpr int kMisses = 4096;
+    for (int i = 0; i < kMisses; ++i) {
+      const std::string key = "cold " + std::to_string(i);
+      PutBehind(key, "v");
+      CHECK(Look(key) == "v, read");
+    }
+  }
+};
+
+TEST_CASE("misses that are not to be cached count as others do, but are not timed") {
+  UselessTier scene;
+  scene.PutBehind("k", "v");
+  const Stats before = scene.cache().GetStats();
+  CHECK(scene.Look("k") == "v, read");
+  CHECK(Text(scene.cache().Get("nothing")) == kAbsent);
+  scene.faults().FailNextRead();
+  CHECK_FALSE(scene.cache().Get("k").has_value());
+  scene.faults().FailNextRead(Fault::kBadAlloc);
+  CHECK_THROWS_AS((void)scene.cache().Get("k"), std::bad_alloc);
+
+  const Stats window = scene.cache().GetStats() - before;
+  CHECK(window.total.misses == 4);
+  CHECK(window.total.loads == 4);
+  CHECK(window.total.rejections == 1);
+  CHECK(window.total.absent == 1);
+  CHECK(window.total.load_errors == 2);
+  CHECK(window.total.inserts == 0);
+  CHECK(window.load_latency.count() == 0);
+  CHECK(window.total.load_nanoseconds == 0);
+}
+
+TEST_CASE("misses that are not to be cached share one load, and leave nothing stale behind") {
+  UselessTier scene;
+  scene.PutBehind("k", "old");
+  const auto gate = scene.store().Hold(Point::kAfterRead, "k");
+  Task first = scene.StartGet("k");
+  gate->AwaitArrival();
+  Task second = scene.StartGet("k");
+  CHECK(second.AwaitBlocked());
+  CHECK(scene.Put("k", "new") == "ok");
+  CHECK(scene.Look("k") == "new, hit");
+  gate->Open();
+  CHECK(first.Join() == "old, read");
+  CHECK(second.Join() == "old, read");
+  CHECK(scene.Look("k") == "new, hit");
 }
 
 TEST_CASE("in exact order everything is cached") {

@@ -84,6 +84,8 @@ class alignas(64) Protocol {
     std::size_t index = 0;  // among the keys of a MultiGet
 
     bool Joins() const { return role == InFlight::Role::kJoins; }
+    // One of many that the tier has no use for: those that it caches tell enough of what they cost.
+    bool Passes() const { return role == InFlight::Role::kLoads && !caches; }
   };
 
   struct StoreRead {

@@ -35,7 +35,7 @@ struct ShardStats {
   std::uint64_t shared_loads = 0;  // misses answered by a load that another lookup had begun
   std::uint64_t load_errors = 0;   // loads that the store failed
   std::uint64_t stale_loads = 0;   // loads overtaken by a write or invalidation: served, not cached
-  std::uint64_t load_nanoseconds = 0;  // spent in the store's Get and MultiGet (a batch once)
+  std::uint64_t load_nanoseconds = 0;  // spent in those that Stats::load_latency counts
   std::uint64_t inserts = 0;           // entries that went into the tier
   std::uint64_t evictions = 0;         // entries that the policy sent away
   std::uint64_t rejections = 0;        // loads not cached: too large, no room, or nothing is hit
@@ -95,7 +95,9 @@ struct Stats {
   bool capacity_in_entries = false;
   std::uint64_t memory_bytes = 0;  // all that the tier holds: slabs, tables, order, history
   std::uint64_t pinned_bytes = 0;  // of entries that left, still held by Values; outside capacity
-  LatencyHistogram load_latency;   // store reads, one a Get or MultiGet
+  // Store reads, one a Get or MultiGet. A Get whose answer is not to be cached is not timed: where
+  // the tier hits hardly anything, one in sixteen is.
+  LatencyHistogram load_latency;
   LatencyHistogram write_latency;  // store writes
   RecordingStats recording;
   SplitStats split;
