@@ -56,7 +56,8 @@ void MemorySplit::Loaded(const Load& load, MemoryTier& tier) {
   const std::lock_guard lock(mutex_);
   if (turn) LearnCosts(load);
   const auto keys = static_cast<double>(load.keys);
-  const double cost = key_ns_ + block_ns_ * static_cast<double>(load.blocks.blocks) / keys;
+  const double blocks_saved = blocks_a_key_ * static_cast<double>(load.blocks.blocks) / keys;
+  const double cost = key_ns_ + block_ns_ * blocks_saved;
   SplitRule::Evidence evidence{.saved = load.returned * cost,
                                .noise = load.noise * cost * cost,
                                .one = ghost_.KeysForOne() * cost};
@@ -93,6 +94,7 @@ void MemorySplit::LearnCosts(const Load& load) {
   } else {
     Learn(block_ns_, (nanoseconds - keys * key_ns_) / blocks);
   }
+  blocks_a_key_ += (std::min(blocks / keys, 1.0) - blocks_a_key_) / 256;
   if (load.bytes > 0) LearnSizes(static_cast<double>(load.bytes) / keys);
 }
 
@@ -112,7 +114,7 @@ void MemorySplit::AddBlockEvidence(const BlockCache::Misses& blocks, double cost
                                      .noise = blocks.noise * cost * cost,
                                      .one = block_cache_->ReturnedByOne() * cost,
                                      .entered_bytes = entered_bytes};
-  stats_.block_saving_nanoseconds += static_cast<std::uint64_t>(evidence.saved);
+  stats_.block_saving_nanoseconds += static_cast<std::uint64_t>(std::max(evidence.saved, 0.0));
   rule_.Add(SplitRule::kBlocks, evidence);
 }
 

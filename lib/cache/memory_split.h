@@ -5,6 +5,10 @@
 // Memory moves in small pieces, on threads that read the store: the side that shrinks first gives
 // up, then the other one gets it, so that both together stay within the budget.
 //
+// A get that a larger tier would have answered has read a block, but the next get that needs that
+// block would then have read it in its place. Where gets read m blocks each, and how many gets a
+// block serves falls off geometrically, no other get needs it with a probability of m.
+//
 // A block that holds one entry, or hardly more, is of no use beside that entry in the tier. Where
 // most are so large, gets do not fill the block cache: with both sides full of the same pairs each
 // would look as if it were of use, and a tier with all of the memory serves more.
@@ -90,6 +94,7 @@ class MemorySplit {
   // Running means.
   double key_ns_ = 5'000;      // a key whose blocks are cached
   double block_ns_ = 100'000;  // a block that is not
+  double blocks_a_key_ = 1;    // read by a get; at most 1
   double entry_bytes_ = kUsualEntry;
   double large_ = 0;  // of the entries, how many take more than half a block
   SplitStats stats_;

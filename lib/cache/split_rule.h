@@ -1,12 +1,12 @@
 // SplitRule: where the next piece of a memory budget should go, to the memory tier or to the
 // store's block cache.
 //
-// Each side tells, by a ghost, what time it would have saved with `reach` bytes more: how often
-// what it had just evicted was wanted, by what the miss cost. That is AC-Key's idea (Wu et al.,
-// USENIX ATC '20), which moves memory at each such hit; here it moves when the sides differ by more
-// than chance explains and than is worth a move, so that a balanced split stays where it is. What a
-// side would lose by giving up as much is taken to be what it would gain: at the best split both
-// are the same.
+// Each side tells what time it would have saved with `reach` bytes more: the tier by a ghost of
+// what it has just evicted, the block cache by BlockWatch. That is AC-Key's idea (Wu et al., USENIX
+// ATC '20), which moves memory at each such hit; here it moves when the sides differ by more than
+// chance explains and than is worth a move, so that a balanced split stays where it is. What a side
+// would lose by giving up as much is taken to be what it would gain: at the best split both are the
+// same.
 //
 // After a move nothing is concluded until the side that grew has had time to fill.
 #pragma once

@@ -23,9 +23,15 @@ class BlockCache {
 
   struct Misses {
     std::uint64_t blocks = 0;
-    double returned = 0;  // of these would have been hits with a reach more; estimated
+    double returned = 0;  // how many fewer there would have been with a reach more; estimated
     double noise = 0;     // variance of that
 
+    Misses& operator+=(const Misses& other) {
+      blocks += other.blocks;
+      returned += other.returned;
+      noise += other.noise;
+      return *this;
+    }
     Misses operator-(const Misses& other) const {
       return {blocks - other.blocks, returned - other.returned, noise - other.noise};
     }
@@ -37,7 +43,7 @@ class BlockCache {
   // Blocks missed since it was made.
   virtual std::uint64_t misses() const = 0;
 
-  // Bytes of a block, by those that have left; 0 while none has.
+  // Bytes of a block, by those that entered; 0 while none has.
   virtual std::uint64_t mean_block_bytes() const = 0;
 
   // Whether the blocks that gets miss enter it, as they do at first. Those of scans always do.

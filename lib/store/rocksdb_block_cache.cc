@@ -1,16 +1,15 @@
 #include "store/rocksdb_block_cache.h"
 
 #include <rocksdb/cache.h>
-#include <rocksdb/secondary_cache.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 
-#include "base/ghost.h"
 #include "base/hash.h"
+#include "store/block_watch.h"
+#include "store/rocksdb_cache_wrapper.h"
 
 namespace kvcache {
 namespace {
@@ -19,87 +18,63 @@ thread_local BlockCache::Misses thread_misses;
 
 std::uint64_t HashOf(const rocksdb::Slice& key) { return XXH3_64bits(key.data(), key.size()); }
 
-// Stands where RocksDB would keep what its block cache evicts, is asked for what that cache misses,
-// and keeps nothing: it listens.
-class Listener : public rocksdb::SecondaryCache {
+// RocksDB's LRUCache, watched.
+class WatchedCache : public CacheWrapper {
  public:
-  explicit Listener(std::uint64_t reach) : ghost_(reach / kUsualBlock) {}
+  WatchedCache(const rocksdb::LRUCacheOptions& options, std::uint64_t reach)
+      : CacheWrapper(rocksdb::NewLRUCache(options)), watch_(options.capacity, reach) {}
 
-  const char* Name() const override { return "kvcache.Listener"; }
+  using CacheWrapper::Insert;
+  using CacheWrapper::Lookup;
+  // Blocks come and are asked for by these.
+  Status Insert(const Slice& key, void* value, const CacheItemHelper* helper, std::size_t charge,
+                Handle** handle, Priority priority) override {
+    watch_.Entered(HashOf(key), charge);
+    return CacheWrapper::Insert(key, value, helper, charge, handle, priority);
+  }
+  Handle* Lookup(const Slice& key, const CacheItemHelper* helper, const CreateCallback& create,
+                 Priority priority, bool wait, Statistics* stats) override {
+    Handle* handle = CacheWrapper::Lookup(key, helper, create, priority, wait, stats);
+    thread_misses += watch_.Asked(HashOf(key), handle != nullptr);
+    return handle;
+  }
+  void SetCapacity(std::size_t bytes) override {
+    CacheWrapper::SetCapacity(bytes);
+    watch_.SetCapacity(bytes);
+  }
 
-  rocksdb::Status Insert(const rocksdb::Slice& key, void* value,
-                         const rocksdb::Cache::CacheItemHelper* helper) override {
-    const std::uint64_t hash = HashOf(key);
-    ghost_.Leave({&hash, 1});
-    left_.fetch_add(1, std::memory_order_relaxed);
-    left_bytes_.fetch_add(helper->size_cb(value), std::memory_order_relaxed);
-    return rocksdb::Status::OK();
-  }
-  std::unique_ptr<rocksdb::SecondaryCacheResultHandle> Lookup(const rocksdb::Slice& key,
-                                                              const rocksdb::Cache::CreateCallback&,
-                                                              bool, bool, bool&) override {
-    const std::uint64_t hash = HashOf(key);
-    const double returned = ghost_.Return(hash);
-    ++thread_misses.blocks;
-    thread_misses.returned += returned;
-    thread_misses.noise += returned * returned;
-    misses_.fetch_add(1, std::memory_order_relaxed);
-    ghost_.Enter(hash);
-    return nullptr;
-  }
-  bool SupportForceErase() const override { return false; }
-  void Erase(const rocksdb::Slice&) override {}
-  void WaitAll(std::vector<rocksdb::SecondaryCacheResultHandle*>) override {}
-
-  void SetReach(std::uint64_t bytes) {
-    const std::uint64_t mean = mean_block_bytes();
-    ghost_.SetReach(bytes / (mean == 0 ? kUsualBlock : mean));
-  }
-  // RocksDB's own count of blocks (GetOccupancyCount) is not one in 7.8.
-  std::uint64_t mean_block_bytes() const {
-    const std::uint64_t left = left_.load(std::memory_order_relaxed);
-    return left == 0 ? 0 : left_bytes_.load(std::memory_order_relaxed) / left + 1;
-  }
-  double ReturnedByOne() const { return ghost_.KeysForOne(); }
-  std::uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
+  BlockWatch& watch() { return watch_; }
+  const BlockWatch& watch() const { return watch_; }
 
  private:
-  static constexpr std::uint64_t kUsualBlock = 4096;  // bytes
-
-  Ghost ghost_;
-  std::atomic<std::uint64_t> left_{0};
-  std::atomic<std::uint64_t> left_bytes_{0};
-  std::atomic<std::uint64_t> misses_{0};
+  BlockWatch watch_;
 };
 
 class LruBlockCache : public BlockCache {
  public:
   LruBlockCache(const BlockCacheOptions& options, int shard_bits)
-      : listener_(std::make_shared<Listener>(options.reach)),
-        memtables_(std::make_shared<rocksdb::WriteBufferManager>(options.memtables)) {
+      : memtables_(std::make_shared<rocksdb::WriteBufferManager>(options.memtables)) {
     rocksdb::LRUCacheOptions lru;
     lru.capacity = options.capacity;
     lru.num_shard_bits = shard_bits;
-    lru.secondary_cache = listener_;
-    cache_ = rocksdb::NewLRUCache(lru);
+    cache_ = std::make_shared<WatchedCache>(lru, options.reach);
   }
 
   void SetCapacity(std::uint64_t bytes) override { cache_->SetCapacity(bytes); }
   std::uint64_t capacity() const override { return cache_->GetCapacity(); }
   std::uint64_t used() const override { return cache_->GetUsage(); }
-  void SetReach(std::uint64_t bytes) override { listener_->SetReach(bytes); }
-  double ReturnedByOne() const override { return listener_->ReturnedByOne(); }
-  std::uint64_t misses() const override { return listener_->misses(); }
-  std::uint64_t mean_block_bytes() const override { return listener_->mean_block_bytes(); }
+  void SetReach(std::uint64_t bytes) override { cache_->watch().SetReach(bytes); }
+  double ReturnedByOne() const override { return cache_->watch().weight(); }
+  std::uint64_t misses() const override { return cache_->watch().misses(); }
+  std::uint64_t mean_block_bytes() const override { return cache_->watch().mean_block_bytes(); }
   void SetMemtableBytes(std::uint64_t bytes) override { memtables_->SetBufferSize(bytes); }
 
-  const std::shared_ptr<rocksdb::Cache>& cache() const { return cache_; }
+  std::shared_ptr<rocksdb::Cache> cache() const { return cache_; }
   const std::shared_ptr<rocksdb::WriteBufferManager>& memtables() const { return memtables_; }
 
  private:
-  const std::shared_ptr<Listener> listener_;
   const std::shared_ptr<rocksdb::WriteBufferManager> memtables_;
-  std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<WatchedCache> cache_;
 };
 
 std::shared_ptr<rocksdb::TableFactory> WithBlockCache(

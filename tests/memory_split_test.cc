@@ -1,0 +1,61 @@
+// What MemorySplit makes of reads of the store.
+#include "cache/memory_split.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+
+#include "kvcache/options.h"
+#include "tier/memory_tier.h"
+#include "tier/policy_registry.h"
+
+namespace kvcache {
+namespace {
+
+constexpr std::uint64_t kKeyTime = 5'000;      // nanoseconds, with the block in memory
+constexpr std::uint64_t kBlockTime = 100'000;  // and for reading it
+constexpr int kLoads = 100'000;
+
+class Scene {
+ public:
+  // Loads of a key each, of which one in so many reads a block.
+  void Load(int one_in) {
+    for (int i = 0; i < kLoads; ++i) split_.Loaded(LoadOf(i % one_in == 0 ? 1 : 0, 0), tier_);
+  }
+  // Nanoseconds that a larger tier is thought to save with one load of a block.
+  std::uint64_t SavedWithABlock() {
+    const std::uint64_t before = split_.GetStats().tier_saving_nanoseconds;
+    split_.Loaded(LoadOf(1, 1), tier_);
+    return split_.GetStats().tier_saving_nanoseconds - before;
+  }
+
+ private:
+  static MemorySplit::Load LoadOf(std::uint64_t blocks, double returned) {
+    return {.keys = 1,
+            .nanoseconds = kKeyTime + blocks * kBlockTime,
+            .blocks = {.blocks = blocks},
+            .returned = returned,
+            .noise = returned};
+  }
+
+  MemorySplit split_{{.memory_budget = std::uint64_t{64} << 20}};
+  MemoryTier tier_{{.capacity = split_.tier_bytes()}, *ParsePolicy("lru")};
+};
+
+TEST_CASE("a get spared spares its block when no other get needs that") {
+  Scene scene;
+  scene.Load(1);
+  CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime).epsilon(0.05));
+}
+
+TEST_CASE("a block that serves five gets is read once less for one get in five that is spared") {
+  Scene scene;
+  scene.Load(5);
+  CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime / 5).epsilon(0.15));
+  // It learns anew.
+  scene.Load(1);
+  CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime).epsilon(0.05));
+}
+
+}  // namespace
+}  // namespace kvcache
