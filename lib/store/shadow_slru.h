@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <new>
 #include <unordered_map>
 
 namespace kvcache {
@@ -31,18 +32,18 @@ class ShadowSlru {
     return true;
   }
 
-  // A block that may be there, and then stays where it is. Throws std::bad_alloc, having done
-  // nothing.
-  void Insert(std::uint64_t block) {
-    if (places_.contains(block)) return;
-    lower_.push_front(block);
+  // A block that may be there, and then stays where it is. False when there is no memory for it.
+  bool Insert(std::uint64_t block) {
+    if (places_.contains(block)) return true;
     try {
-      places_.emplace(block, Place{.at = lower_.begin()});
-    } catch (...) {
-      lower_.pop_front();
-      throw;
+      std::list<std::uint64_t> node{block};
+      places_.emplace(block, Place{.at = node.begin()});
+      lower_.splice(lower_.begin(), node);
+    } catch (const std::bad_alloc&) {
+      return false;
     }
     Shrink();
+    return true;
   }
 
  private:
