@@ -38,12 +38,6 @@ TEST_CASE("a key returns as long as not more than the reach have left after it")
   }
 }
 
-TEST_CASE("a key that entered and for which there was no room returns too") {
-  Ghost ghost(10);
-  ghost.Enter(HashOf(1));
-  CHECK(ghost.Return(HashOf(1)) == 1);
-}
-
 // Keys leave in a random order with repetitions; now and then one is asked for.
 TEST_CASE("returns are those of a list of who left last") {
   constexpr std::uint64_t kReach = 500;

@@ -26,16 +26,14 @@ void BlockWatch::SetReach(std::uint64_t bytes) {
 // One block in four at most, so that three lookups in four cost nothing, and of more blocks fewer:
 // of the reach 32.
 void BlockWatch::Resize() {
-  constexpr double kMostSampled = kAll / 4;
+  constexpr double kMostSampled = 0.25;
   constexpr double kSampledOfReach = 32;
   const std::uint64_t mean = mean_block_bytes();
   const auto block = static_cast<double>(mean == 0 ? kUsualBlock : mean);
   const double blocks = std::max(static_cast<double>(reach_) / block, 1.0);
-  const double threshold = std::clamp(kAll * kSampledOfReach / blocks, 1.0, kMostSampled);
-  threshold_.store(threshold, std::memory_order_relaxed);
+  sample_.SetShare(std::min(kSampledOfReach / blocks, kMostSampled));
   const auto shadowed = [&](std::uint64_t bytes) {
-    return static_cast<std::size_t>(
-        std::llround(static_cast<double>(bytes) / block * threshold / kAll));
+    return static_cast<std::size_t>(std::llround(static_cast<double>(bytes) / block / weight()));
   };
   as_it_is_.SetCapacity(shadowed(capacity_));
   larger_.SetCapacity(shadowed(capacity_ + reach_));
@@ -47,7 +45,7 @@ BlockCache::Misses BlockWatch::Asked(std::uint64_t hash, bool hit) {
     said.blocks = 1;
     misses_.fetch_add(1, std::memory_order_relaxed);
   }
-  if (!Sampled(hash)) return said;
+  if (!sample_.Has(hash)) return said;
   const std::lock_guard lock(mutex_);
   const bool now = as_it_is_.Touch(hash);
   const bool then = larger_.Touch(hash);
@@ -61,7 +59,7 @@ BlockCache::Misses BlockWatch::Asked(std::uint64_t hash, bool hit) {
 void BlockWatch::Entered(std::uint64_t hash, std::uint64_t bytes) {
   entered_.fetch_add(1, std::memory_order_relaxed);
   entered_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  if (!Sampled(hash)) return;
+  if (!sample_.Has(hash)) return;
   const std::lock_guard lock(mutex_);
   Insert(hash);
 }

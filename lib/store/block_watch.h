@@ -1,15 +1,15 @@
 // BlockWatch: what a block cache would hit if it were larger by a reach, from what is asked of it.
-// Of the blocks it takes a sample by hash, as SHARDS does (Waldspurger et al., FAST '15), and plays
-// for them two caches in small, of the size that there is and of the larger one ("miniature
-// simulation": Waldspurger et al., USENIX ATC '17). Remembering what was evicted would not do: in a
-// cache of two parts, through one of which scans rush, what another size would keep can have left
-// long ago.
+// Of the blocks it takes a sample, and plays for them two caches in small, of the size that there
+// is and of the larger one ("miniature simulation": Waldspurger et al., USENIX ATC '17).
+// Remembering what was evicted would not do: in a cache of two parts, through one of which scans
+// rush, what another size would keep can have left long ago.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 
+#include "base/hash_sample.h"
 #include "store/block_cache.h"
 #include "store/shadow_slru.h"
 
@@ -35,18 +35,13 @@ class BlockWatch {
   std::uint64_t mean_block_bytes() const;
   std::uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
   // How many blocks one of the sample stands for.
-  double weight() const { return kAll / threshold_.load(std::memory_order_relaxed); }
+  double weight() const { return sample_.KeysForOne(); }
 
  private:
-  static constexpr double kAll = 65'536;
-
-  bool Sampled(std::uint64_t hash) const {
-    return static_cast<double>(hash % 65'536) < threshold_.load(std::memory_order_relaxed);
-  }
   void Resize();
   void Insert(std::uint64_t hash);
 
-  std::atomic<double> threshold_{kAll};
+  HashSample sample_;
   std::atomic<std::uint64_t> misses_{0};
   std::atomic<std::uint64_t> entered_{0};
   std::atomic<std::uint64_t> entered_bytes_{0};
