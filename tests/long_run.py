@@ -31,30 +31,36 @@ MOST_LINES = 18  # of what a part said, in the report
 # What parts are made of. All of lib but what simulates traces:
 CACHE = ("lib/CMakeLists.txt", "lib/base", "lib/cache", "lib/include", "lib/policy", "lib/store",
          "lib/tier")
-# What of kvtool is fuzzed, the sources that tests/fuzz/CMakeLists.txt names:
-FUZZED = ("apps/kvtool/*.h", *(f"apps/kvtool/{name}.cc" for name in (
-    "bytes", "flags", "pairs", "progress", "shell_words", "simulation_flags", "trace_writer")))
-
-# Fuzz targets that drive the cache, or whose sources include the policies. All others are parsers,
-# which use neither tier, store nor cache, but for two files.
+# Fuzz targets that drive the cache, or whose sources include the policies. All others are parsers.
 FUZZ_CACHE = ("cache", "policy", "simulation_flags", "sizes")
-PARSERS = ("lib/base", "lib/cache/trace_line.*", "lib/include", "lib/simulate",
-           "lib/store/options_text.*", *FUZZED)
+PARSERS = tuple(f"tests/fuzz/{name}.cc" for name in (
+    "compressed", "options_text", "pairs", "read_trace", "shell_words", "targets", "trace_file",
+    "trace_formats", "trace_line", "libfuzzer"))
+
+
+def sources_behind(*files):
+    """These files of the project and all that they include, each header with the source beside
+    it."""
+    found = set()
+    left = [ROOT / file for file in files]
+    while left:
+        file = left.pop()
+        if file in found:
+            continue
+        found.add(file)
+        folders = (file.parent, *(ROOT / name for name in ("tests", "apps", "lib", "lib/include")))
+        for name in re.findall(r'^#include ["<](.*)[">]', file.read_text(encoding="utf-8"), re.M):
+            header = next((folder / name for folder in folders if (folder / name).is_file()), None)
+            if header:
+                left += [path for path in (header, header.with_suffix(".cc")) if path.is_file()]
+    return sorted(str(file.resolve().relative_to(ROOT)) for file in found)
 
 
 def support_of(folder):
-    """What the sources of this folder below tests share with others: headers of tests/support that
-    they include, and those that these do, and harness.h."""
-    found = set()
-    sources = [path for path in (ROOT / "tests" / folder).iterdir() if path.suffix in (".cc", ".h")]
-    while sources:
-        text = sources.pop().read_text(encoding="utf-8")
-        for name in re.findall(r'^#include "((?:support/|harness\.).*)"', text, re.M):
-            path = f"tests/{name}"
-            if path not in found:
-                found.add(path)
-                sources.append(ROOT / path)
-    return sorted(found)
+    """What the sources of this folder below tests share with others."""
+    sources = (path for path in (ROOT / "tests" / folder).iterdir() if path.suffix in (".cc", ".h"))
+    return [file for file in sources_behind(*sources)
+            if file.startswith("tests/") and not file.startswith(f"tests/{folder}/")]
 
 
 class Part:
@@ -69,19 +75,19 @@ class Part:
 def fuzz_part(name, targets, made_of):
     return Part(name, f"inputs made by libFuzzer, for 20 minutes each, {len(targets)} targets at a "
                 f"time: {', '.join(targets)}", 22,
-                (*made_of, "tests/fuzz", *(f"data/fuzz/{target}" for target in targets)),
+                (*made_of, "tests/fuzz/run.py", *(f"data/fuzz/{target}" for target in targets)),
                 "tests/fuzz/run.py", "--jobs", str(len(targets)), "--minutes", "20", "--seed",
                 "{seed}", *targets)
 
 
 def fuzz_parts():
-    yield fuzz_part("fuzz-cache", FUZZ_CACHE,
-                    (*CACHE, "lib/simulate", *FUZZED, *support_of("fuzz")))
+    driving = [f"tests/fuzz/{name}.cc" for name in (*FUZZ_CACHE, "targets", "libfuzzer")]
+    yield fuzz_part("fuzz-cache", FUZZ_CACHE, (*CACHE, *sources_behind(*driving)))
     parsers = sorted(folder.name for folder in (ROOT / "data" / "fuzz").iterdir()
                      if folder.is_dir() and folder.name not in FUZZ_CACHE)
     for at in range(0, len(parsers), FUZZ_TARGETS_AT_ONCE):
         yield fuzz_part(f"fuzz-parsers-{at // FUZZ_TARGETS_AT_ONCE + 1}",
-                        parsers[at:at + FUZZ_TARGETS_AT_ONCE], PARSERS)
+                        parsers[at:at + FUZZ_TARGETS_AT_ONCE], sources_behind(*PARSERS))
 
 
 def all_parts():
@@ -145,9 +151,11 @@ def passed(part):
 
 
 def changed_since(part, result):
-    """Whether what the part is made of is no longer what gave this result."""
-    return subprocess.run(["git", "diff", "--quiet", result["code"], "--", *part.made_of],
-                          cwd=ROOT, check=False, stderr=subprocess.DEVNULL).returncode != 0
+    """Whether what the part is made of, comments aside, is no longer what gave this result."""
+    compared = subprocess.run(
+        ["git", "diff", "--quiet", "-I^ *//", result["code"], "--", *part.made_of], cwd=ROOT,
+        check=False, stderr=subprocess.DEVNULL)
+    return compared.returncode != 0
 
 
 def result_of(part):
