@@ -87,6 +87,11 @@ TEST_CASE("a path that cannot be") {
   RocksDbOptions both = ReadOnly();
   both.secondary_path = folder / "secondary";
   CHECK(WhyNot(folder / "db", both).code == ErrorCode::kInvalidArgument);
+
+  OpenForeign(folder / "db");
+  RocksDbOptions its_own;
+  its_own.secondary_path = folder / "./db";  // whose info log its writer would lose
+  CHECK(WhyNot(folder / "db", its_own).code == ErrorCode::kInvalidArgument);
 }
 
 TEST_CASE("existing databases open as they are, and stay so") {

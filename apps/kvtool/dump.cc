@@ -108,7 +108,7 @@ void AddDump(CLI::App& app, Action& action) {
   command->add_option("--format", arguments->format, "text or jsonl")
       ->type_name("FORMAT")
       ->capture_default_str()
-      ->check(CLI::IsMember({"text", "jsonl"}));
+      ->check(CLI::IsMember({"text", "jsonl"}).description(""));
   command->add_flag("--force", arguments->force, "Replace FILE if it exists");
   SetExamples(
       *command,

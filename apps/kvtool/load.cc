@@ -143,7 +143,7 @@ void AddLoad(CLI::App& app, Action& action) {
   command->add_option("--format", arguments->format, "text or jsonl")
       ->type_name("FORMAT")
       ->capture_default_str()
-      ->check(CLI::IsMember({"text", "jsonl"}));
+      ->check(CLI::IsMember({"text", "jsonl"}).description(""));
   command
       ->add_option("--skip-lines", arguments->skip_lines,
                    "Go on after so many lines that are stored already")

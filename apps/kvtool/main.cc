@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <exception>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -100,6 +101,9 @@ int Main(std::vector<std::string> arguments) {
 int main(int argc, char** argv) {
   try {
     return kvcache::kvtool::Main({argv + 1, argv + argc});
+  } catch (const std::bad_alloc&) {
+    kvcache::kvtool::Complain("out of memory; ask for less");
+    return static_cast<int>(kvcache::kvtool::ExitStatus::kFailed);
   } catch (const std::exception& error) {
     kvcache::kvtool::Complain(error.what());
     return static_cast<int>(kvcache::kvtool::ExitStatus::kFailed);

@@ -131,18 +131,18 @@ Outcome<ExitStatus> Replay(Session& session, const ReplayArguments& arguments) {
 
 void AddReplay(CLI::App& app, Action& action) {
   const auto [command, arguments] = AddCommand(
-      app, action, "replay", "Look up a trace's keys, and measure the cache at it", Replay);
+      app, action, "replay", "Store a trace's keys, look them up, and measure the cache", Replay);
   AddTrace(*command, arguments->trace);
   AddTraceFlags(*command, arguments->options);
   command->add_option("--threads", arguments->threads, "Threads that share the requests")
       ->type_name("T")
       ->capture_default_str()
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 1024).description(""));
   command
       ->add_option("--shards", arguments->shards,
                    "Shards of the tier, a power of two\n(default 1 with one thread, else chosen)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 1024).description(""));
   command
       ->add_option("--record", arguments->record.path,
                    "Record what is looked up into this file, as a trace")

@@ -12,22 +12,27 @@ namespace kvcache::kvtool {
 namespace {
 
 // RocksDB keeps both files in every database; of one that has lost the first the library says so.
-bool HoldsDatabase(const std::string& directory) {
-  std::error_code ignored;
-  for (const auto& file : std::filesystem::directory_iterator(directory, ignored)) {
-    const std::string name = file.path().filename();
-    if (name == "CURRENT" || name.starts_with("MANIFEST-")) return true;
+Outcome<void> CheckHoldsDatabase(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::directory_iterator files(directory, error);
+  if (error && error != std::errc::no_such_file_or_directory &&
+      error != std::errc::not_a_directory) {
+    return Failed(fmt::format("database {}: cannot look into it: {}", directory, error.message()));
   }
-  return false;
+  for (const auto& file : files) {
+    const std::string name = file.path().filename();
+    if (name == "CURRENT" || name.starts_with("MANIFEST-")) return {};
+  }
+  return Failed(fmt::format("no database at {}; put and load create one", directory));
 }
 
 Failure CannotOpen(const Error& error, const std::string& directory) {
   if (error.code != ErrorCode::kBusy) return error;
-  return {
-      ExitStatus::kFailed,
-      fmt::format("database {}: in use, by a running service perhaps; read it with --read-only, "
-                  "or follow what is written with --secondary DIR",
-                  directory)};
+  return {ExitStatus::kFailed,
+          fmt::format(
+              "database {}: in use, by a running service perhaps; it can only be read now, with "
+              "--read-only, or with --secondary DIR to follow what is written",
+              directory)};
 }
 
 // On a thread that takes no signals, so that those that RocksDB starts take none either: the line
@@ -66,14 +71,15 @@ Outcome<Options> Session::MakeOptions(Access access, std::uint32_t shards) const
   }
   const auto capacity = ParseCapacity(flags_.capacity);
   if (!capacity) return std::unexpected(capacity.error());
-  if (access != Access::kCreate && !HoldsDatabase(flags_.db)) {
-    return Failed(fmt::format("no database at {}; put and load create one", flags_.db));
+  if (access != Access::kCreate) {
+    if (auto holds = CheckHoldsDatabase(flags_.db); !holds) return std::unexpected(holds.error());
   }
+  const bool read_only = flags_.secondary.empty() && (flags_.read_only || access == Access::kRead);
   Options options;
   options.path = flags_.db;
   options.rocksdb = {.column_family = flags_.column_family,
                      .create_if_missing = access == Access::kCreate,
-                     .read_only = flags_.read_only,
+                     .read_only = read_only,
                      .secondary_path = flags_.secondary,
                      .options_file = flags_.options_file,
                      .rocksdb_options = nullptr};

@@ -21,7 +21,7 @@
 namespace kvcache::kvtool {
 
 enum class Access {
-  kRead,
+  kRead,  // and opens it so: beside a running service, and without leaving a trace
   kWrite,
   kCreate,  // write, and make the database if there is none
 };

@@ -103,6 +103,7 @@ Outcome<ExitStatus> EndRecording(Cache& cache, Outcome<ExitStatus> outcome) {
 
 Outcome<ExitStatus> RunShell(Session& session, const ShellArguments&) {
   session.set_in_shell();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader who leaves is an error of Flush, a recording is kept
   const Access access = session.writable() ? Access::kCreate : Access::kRead;
   if (isatty(STDIN_FILENO) == 0 || !session.out().terminal()) {
     Interrupts& interrupts = session.CatchInterrupts();
@@ -136,7 +137,7 @@ void AddShell(CLI::App& app, Action& action) {
       "At a terminal an error is told and the shell goes on. When commands are piped in, the\n"
       "first error ends it, with that error's exit status; keys that are absent do not, but\n"
       "make the exit status 1. Lines that begin with # are skipped. With --json, each\n"
-      "command prints one document on one line.\n"
+      "command but help and quit prints one document on one line.\n"
       "\n"
       "Examples:\n"
       "  kvtool --db shop.db --capacity 1GiB shell\n"

@@ -17,11 +17,6 @@
 namespace kvcache::kvtool {
 namespace {
 
-Outcome<ExitStatus> Finish(const Result<void>& result) {
-  if (!result) return std::unexpected(result.error());
-  return ExitStatus::kDone;
-}
-
 CLI::App* AddShellCommand(CLI::App& app, Action& action, const std::string& name,
                           const std::string& help, Action run) {
   CLI::App* command = app.add_subcommand(name, help)->group("Commands");
@@ -127,24 +122,31 @@ Outcome<ExitStatus> Invalidate(Session& session, const Scope& scope) {
   }
   const auto cache = session.Open(Access::kRead);
   if (!cache) return std::unexpected(cache.error());
+  Json invalidated{{"all", true}};
   if (scope.all) {
     (*cache)->InvalidateAll();
-    return ExitStatus::kDone;
-  }
-  const auto bytes = session.Decode(scope.key ? *scope.key : *scope.prefix);
-  if (!bytes) return std::unexpected(bytes.error());
-  if (scope.key) {
-    (*cache)->Invalidate(*bytes);
   } else {
-    (*cache)->InvalidatePrefix(*bytes);
+    const auto bytes = session.Decode(scope.key ? *scope.key : *scope.prefix);
+    if (!bytes) return std::unexpected(bytes.error());
+    if (scope.key) {
+      (*cache)->Invalidate(*bytes);
+    } else {
+      (*cache)->InvalidatePrefix(*bytes);
+    }
+    invalidated = {{scope.key ? "key" : "prefix", session.EncodeJson(*bytes)}};
   }
+  if (session.flags().json) session.out().Line(Json{{"invalidated", invalidated}}.dump());
   return ExitStatus::kDone;
 }
 
 Outcome<ExitStatus> CatchUp(Session& session) {
   const auto cache = session.Open(Access::kRead);
   if (!cache) return std::unexpected(cache.error());
-  return Finish((*cache)->CatchUp());
+  if (const auto caught_up = (*cache)->CatchUp(); !caught_up) {
+    return std::unexpected(caught_up.error());
+  }
+  if (session.flags().json) session.out().Line(Json{{"caught_up", true}}.dump());
+  return ExitStatus::kDone;
 }
 
 // The usage line of a command, without "Usage: ".

@@ -38,6 +38,16 @@ struct Plan {
   bool knows_future() const { return std::ranges::any_of(policies, &PolicyChoice::knows_future); }
 };
 
+// A size that is written twice is one column of the table.
+std::vector<CacheSize> WithoutRepeats(const std::vector<CacheSize>& sizes) {
+  std::vector<CacheSize> distinct;
+  for (const CacheSize& size : sizes) {
+    const bool repeated = std::ranges::count(distinct, size.text, &CacheSize::text) > 0;
+    if (!repeated) distinct.push_back(size);
+  }
+  return distinct;
+}
+
 Outcome<Plan> MakePlan(const SimulateArguments& arguments) {
   constexpr std::size_t kMostShards = 1024;
   if (arguments.shards > kMostShards ||
@@ -45,7 +55,7 @@ Outcome<Plan> MakePlan(const SimulateArguments& arguments) {
     return WrongCall(
         fmt::format("--shards {}: use a power of two up to {}", arguments.shards, kMostShards));
   }
-  auto sizes = ParseCacheSizes(arguments.sizes);
+  const auto sizes = ParseCacheSizes(arguments.sizes);
   if (!sizes) return std::unexpected(sizes.error());
   const auto unit = ChooseUnit(arguments.unit, *sizes);
   if (!unit) return std::unexpected(unit.error());
@@ -53,7 +63,7 @@ Outcome<Plan> MakePlan(const SimulateArguments& arguments) {
       ParsePolicies(arguments.policies,
                     *unit == SizeUnit::kBytes ? Clairvoyants::kOptAndBound : Clairvoyants::kOpt);
   if (!policies) return std::unexpected(policies.error());
-  return Plan{std::move(*policies), std::move(*sizes), *unit};
+  return Plan{std::move(*policies), WithoutRepeats(*sizes), *unit};
 }
 
 // What no cache of this size does better than.

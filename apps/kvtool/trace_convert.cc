@@ -61,6 +61,8 @@ Outcome<std::unique_ptr<TraceReader>> ReadAll(Session& session, const TraceInput
         }
         return take(request);
       });
+  // Also if it came while more of the trace was waited for.
+  if (session.Interrupted()) return Failed("interrupted; nothing of the output is kept");
   if (!read) return std::unexpected(read.error());
   return std::move(*reader);
 }
@@ -148,14 +150,28 @@ void Report(Session& session, const ConvertArguments& arguments, const std::stri
   }
 }
 
+// With a file to write, interrupts are caught.
+Outcome<TraceInput> OpenInput(Session& session, const ConvertArguments& arguments,
+                              const std::string& to) {
+  const bool catches = arguments.out != "-";
+  if (TraceWriter::NeedsNext(to)) {
+    auto input = TraceInput::Open(arguments.in, arguments.options);
+    if (catches) session.CatchInterrupts();
+    return input;
+  }
+  TraceOptions options = arguments.options;
+  if (catches) options.interrupt = session.CatchInterrupts().descriptor();
+  return TraceInput::ReadOnce(arguments.in, options);
+}
+
 Outcome<ExitStatus> Convert(Session& session, const ConvertArguments& arguments) {
   if (session.flags().json && arguments.out == "-") {
     return WrongCall("--json and OUT - both want standard output; name a file");
   }
-  const auto input = TraceInput::Open(arguments.in, arguments.options);  // read twice for some
-  if (!input) return std::unexpected(input.error());
   const std::string to =
       arguments.to.empty() ? TraceWriter::FormatOfName(arguments.out) : arguments.to;
+  const auto input = OpenInput(session, arguments, to);
+  if (!input) return std::unexpected(input.error());
   if (arguments.out == "-") {
     const auto converted =
         ConvertTrace(session, *input, arguments.out, to, [&session](std::string_view bytes) {
@@ -165,7 +181,6 @@ Outcome<ExitStatus> Convert(Session& session, const ConvertArguments& arguments)
     if (!converted) return std::unexpected(converted.error());
     return ExitStatus::kDone;
   }
-  session.CatchInterrupts();
   const auto file = OutputFile::Create(arguments.out, arguments.force);
   if (!file) return std::unexpected(file.error());
   const auto converted =
@@ -193,7 +208,7 @@ void AddTraceConvert(CLI::App& trace, Action& action) {
                    "text, csv, oracle-general or lis (default: by OUT's name,\n.csv, .lis or "
                    ".oracleGeneral, else text)")
       ->type_name("FORMAT")
-      ->check(CLI::IsMember(TraceWriter::Formats()));
+      ->check(CLI::IsMember(TraceWriter::Formats()).description(""));
   command->add_flag("--force", arguments->force, "Replace OUT if it exists");
   SetExamples(
       *command,

@@ -16,12 +16,17 @@ bool CanBeReadOnlyOnce(const std::string& name) {
 
 }  // namespace
 
-Outcome<TraceInput> TraceInput::Open(const std::string& name, const TraceOptions& options) {
+TraceInput TraceInput::ReadOnce(const std::string& name, const TraceOptions& options) {
   TraceInput input;
   input.name_ = name;
   input.options_ = options;
+  input.options_.name = name == "-" ? "standard input" : name;
+  return input;
+}
+
+Outcome<TraceInput> TraceInput::Open(const std::string& name, const TraceOptions& options) {
+  TraceInput input = ReadOnce(name, options);
   if (CanBeReadOnlyOnce(name)) {
-    input.options_.name = name == "-" ? "standard input" : name;
     input.spool_ = std::make_unique<Spool>();
     if (auto copied = input.spool_->Copy(name, input.options_.name); !copied) {
       return std::unexpected(copied.error());

@@ -1,4 +1,4 @@
-// A trace that is to be read more than once, standard input and pipes too.
+// A trace that is to be read, more than once perhaps, standard input and pipes too.
 #pragma once
 
 #include <memory>
@@ -15,6 +15,9 @@ class TraceInput {
   // `name`: a file's path, or "-". What is no regular file is copied to a temporary one at once.
   // Fails when it cannot be opened, or not as the format that is asked for.
   static Outcome<TraceInput> Open(const std::string& name, const TraceOptions& options);
+
+  // One that will be read once only, and so is neither copied nor looked at beforehand.
+  static TraceInput ReadOnce(const std::string& name, const TraceOptions& options);
 
   const std::string& name() const { return name_; }  // as given
   // By which it can be opened as often as needed, with these options.

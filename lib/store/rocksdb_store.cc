@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -314,6 +316,13 @@ Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksD
   if (options.read_only && secondary) {
     return Fail(ErrorCode::kInvalidArgument,
                 "read_only and secondary_path: a database is opened as one or the other");
+  }
+  std::error_code ignored;
+  if (secondary && std::filesystem::equivalent(path, options.secondary_path, ignored)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("secondary_path {}: that is the database itself; name a directory of "
+                            "this reader's own",
+                            Printable(options.secondary_path)));
   }
   rocksdb::Env* env =
       options.rocksdb_options != nullptr ? options.rocksdb_options->env : rocksdb::Env::Default();

@@ -128,16 +128,31 @@ class Locked(harness.TestCase):
         self.assertEqual(self.service.ask("get k"), "old")
 
     def test_the_error_says_so_and_what_works(self):
-        for arguments in (["get", "k"], ["put", "k", "v"], ["load", "-"], ["shell"]):
+        for arguments in (["put", "k", "v"], ["delete", "k"], ["load", "-"], ["shell"]):
             message = self.failure(3, *arguments)
             self.assertIn("in use", message)
             self.assertIn("--read-only", message)
             self.assertIn("--secondary DIR", message)
 
-    def test_read_only(self):
-        self.assertEqual(self.output("--read-only", "get", "k"), b"old\n")
-        self.assertEqual(self.output("--read-only", "scan"), b"k\told\n")
+    def test_reading(self):
+        self.assertEqual(self.service.ask("put k new\nget k"), "new")
+        files = sorted(os.listdir(self.db))
+        for flags in ([], ["--read-only"]):
+            self.assertEqual(self.output(*flags, "get", "k"), b"new\n")
+            self.assertEqual(self.output(*flags, "has", "k"), b"yes\n")
+            self.assertEqual(self.output(*flags, "scan"), b"k\tnew\n")
+            self.assertEqual(self.output(*flags, "dump", "-"), b"k\tnew\n")
+            self.assertGreater(self.json(*flags, "stats")["store"]["estimated_keys"], 0)
+        self.assertEqual(self.output("--read-only", "shell", stdin=b"get k\n"), b"new\n")
+        self.assertEqual(sorted(os.listdir(self.db)), files)
         self.assertEqual(self.service.ask("has k"), "yes")
+
+    def test_its_own_directory_is_no_place_for_a_secondary(self):
+        before = sorted(os.listdir(self.db))
+        for directory in (self.db, self.db + "/./"):
+            self.assertIn("that is the database itself",
+                          self.failure(2, "--secondary", directory, "get", "k"))
+        self.assertEqual(sorted(os.listdir(self.db)), before)
 
     def test_secondary(self):
         secondary = ["--secondary", self.path("follower")]

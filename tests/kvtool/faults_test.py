@@ -27,7 +27,7 @@ class Faults(harness.TestCase):
         self.pairs = self.write(
             "pairs.tsv", b"".join(b"key%05d\t%s\n" % (i, value(i)) for i in range(2000)))
         self.run_status(0, "load", self.pairs)
-        self.run_status(1, "has", "none")  # opening it makes a file of what is in the log
+        self.output("shell")  # opening it makes a file of what is in the log
 
     def complaint(self, *arguments, **options):
         message = self.failure(3, *arguments, **options)
@@ -93,11 +93,13 @@ class Faults(harness.TestCase):
             options = options.replace(suppressions, shutil.copy(suppressions, self.directory))
         self.environment["TSAN_OPTIONS"] = options
         subprocess.run(["chmod", "-R", "a+rX", self.db], check=True)
-        message = self.complaint("get", "key00007", user=NOBODY)
+        message = self.complaint("put", "k", "v", user=NOBODY)
         self.assertIn("LOCK: Permission denied", message)
         self.assertIn("opened for reading only, it needs no right to write", message)
-        self.assertEqual(self.output("--read-only", "get", "key00007", user=NOBODY),
-                         value(7) + b"\n")
+        for flags in ([], ["--read-only"]):
+            self.assertEqual(self.output(*flags, "get", "key00007", user=NOBODY), value(7) + b"\n")
+        os.chmod(self.db, 0o700)
+        self.assertIn("Permission denied", self.complaint("get", "key00007", user=NOBODY))
         self.db = self.path("new")
         self.assertIn("Permission denied", self.complaint("put", "k", "v", user=NOBODY))
 

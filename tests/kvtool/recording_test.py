@@ -250,6 +250,20 @@ class Interrupted(Recording):
             self.assertEqual(gzip.decompress(self.read(out)), b"k,1\n")
 
 
+    def test_a_shell_whose_reader_goes_away(self):
+        self.output("put", "k", "v")
+        shell = self.open_shell()
+        self.assertIn("recording into", shell.ask("record " + self.path("out")))
+        self.assertEqual(shell.ask("get k"), "v")
+        shell.process.stdout.close()
+        shell.process.stdin.write(b"get k\nget k\n")
+        shell.process.stdin.close()
+        self.assertEqual(shell.process.wait(timeout=harness.PATIENCE_SECONDS), 3)
+        self.assertIn(b"standard output", shell.process.stderr.read())
+        shell.process.stderr.close()
+        self.assertEqual(self.read("out"), b"k,1\nk,1\n")
+
+
 class Shell(Recording):
     def test_record_and_off(self):
         script = (b"put k value\nrecord\nget k\nrecord out\nget k\nhas k\nrecord\nget none\n"

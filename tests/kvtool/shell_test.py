@@ -140,12 +140,17 @@ class LiveTier(harness.TestCase):
 
     def test_invalidate(self):
         self.get_all()
-        self.shell.process.stdin.write(b"invalidate key50\n")
+        self.assertEqual(self.ask("invalidate key50"), {"invalidated": {"key": "key50"}})
         self.assertEqual(self.get_all(), 99)
-        self.shell.process.stdin.write(b"invalidate --prefix key1\n")  # key1, key10 to key19
+        self.assertEqual(self.ask("invalidate --prefix key1"),  # key1, key10 to key19
+                         {"invalidated": {"prefix": "key1"}})
         self.assertEqual(self.get_all(), 89)
-        self.shell.process.stdin.write(b"invalidate --all\n")
+        self.assertEqual(self.ask("invalidate --all"), {"invalidated": {"all": True}})
         self.assertEqual(self.get_all(), 0)
+
+    def test_catching_up(self):
+        follower = self.open_shell("--json", "--secondary", self.path("follower"))
+        self.assertEqual(json.loads(follower.ask("catchup")), {"caught_up": True})
 
     def test_writes_are_seen(self):
         self.assertFalse(self.ask("get key1")["hit"])

@@ -84,6 +84,12 @@ class Figures(SimulateCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("no policy 'opt-bound'", self.one_complaint(done))
 
+    def test_a_size_given_twice_is_one(self):
+        for sizes, told in (("2,2", ["2"]), ("2,3,2", ["2", "3"]), ("100%,3", ["100%", "3"])):
+            rows = self.results(self.trace, "--policy", "lru,opt", "--sizes", sizes)
+            self.assertEqual([row["size_given"] for row in rows[::2]], told)
+            self.assertEqual(len(rows), 2 * len(told))
+
     def test_sizes_in_percent(self):
         rows = self.results(self.trace, "--policy", "lru", "--sizes", "0.1%,67%,100%")
         self.assertEqual([(row["size"], row["size_given"]) for row in rows],

@@ -8,6 +8,7 @@ import random
 import signal
 import statistics
 import struct
+import subprocess
 import threading
 
 import harness
@@ -260,6 +261,27 @@ class Pipes(harness.TestCase):
         writer.start()
         self.assertEqual(self.output("trace", "convert", "pipe", "-"), self.LINES)
         writer.join()
+
+    def test_what_is_read_once_is_passed_on_at_once(self):
+        """While more of it is to come: nothing of it is kept."""
+        lines = b"".join(b"%01000d\n" % i for i in range(3000))
+        passed_on = threading.Event()
+        convert = subprocess.Popen([self.program, "trace", "convert", "-", "-"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+        def write():
+            with convert.stdin as pipe:
+                pipe.write(lines)
+                passed_on.wait()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        with convert.stdout as pipe:
+            self.assertEqual(pipe.read(1000000), lines[:1000000])
+            passed_on.set()
+            self.assertEqual(pipe.read(), lines[1000000:])
+        writer.join()
+        self.assertEqual(convert.wait(), 0)
 
     def test_all_commands_read_all_of_it(self):
         for call in (["trace", "info"], ["simulate", "--sizes", "10"], ["curve"], ["advise"],

@@ -29,7 +29,8 @@ struct RocksDbOptions {
   bool read_only = false;
 
   // Open as a secondary of the process that has it open for writing, keeping its own info log in
-  // this directory; Cache::CatchUp follows the primary. Empty: not a secondary.
+  // this directory, which must not be the database's; Cache::CatchUp follows the primary. Empty:
+  // not a secondary.
   std::string secondary_path = {};
 
   // An OPTIONS file as RocksDB writes it: its database and column family options are used.
