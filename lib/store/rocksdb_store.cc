@@ -30,6 +30,26 @@ namespace {
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
+// RocksDB has lengths in 32 bits, and of a key only Put looks whether it fits: a longer one would
+// read or delete another key. A memtable has a pair's length in 32 bits too, and a block, which
+// may hold other pairs before it.
+rocksdb::Status CheckSizes(std::string_view key, std::string_view value = {}) {
+  constexpr std::size_t kMostKey = std::size_t{1} << 30;
+  constexpr std::size_t kMostPair = (std::size_t{4} << 30) - (std::size_t{1} << 20);
+  if (key.size() > kMostKey) {
+    return rocksdb::Status::InvalidArgument(
+        fmt::format("a key of {} bytes; {} is the most", key.size(), kMostKey));
+  }
+  if (value.size() > kMostPair - key.size()) {
+    return rocksdb::Status::InvalidArgument(
+        fmt::format("a key of {} bytes and a value of {}; together {} is the most: the value is "
+                    "too large",
+                    key.size(), value.size(), kMostPair));
+  }
+  return rocksdb::Status::OK();
+}
+bool Fits(std::string_view key) { return CheckSizes(key).ok(); }
+
 // --- The store ---
 
 // A database with all its column families, closed in the order that RocksDB asks for.
@@ -69,7 +89,8 @@ class RocksDbStore : public Store {
 
   Result<bool> Get(std::string_view key, const Receiver& receive) override {
     rocksdb::PinnableSlice value;
-    const rocksdb::Status status = db_->Get(GetOptions(), family_, ToSlice(key), &value);
+    rocksdb::Status status = CheckSizes(key);
+    if (status.ok()) status = db_->Get(GetOptions(), family_, ToSlice(key), &value);
     const Result<bool> answer = Answer(status);
     if (answer == true) receive(ToView(value));
     return answer;
@@ -79,7 +100,9 @@ class RocksDbStore : public Store {
                                      const IndexedReceiver& receive) override {
     // Not all of RocksDB's wrappers override this form of MultiGet as they do Get: it would go past
     // them, and read what a transaction has only prepared.
-    if (db_ != db_->GetRootDB()) return Store::MultiGet(keys, receive);
+    const bool wrapper = db_ != db_->GetRootDB();
+    // One by one, where a key fails only its own answer.
+    if (wrapper || !std::ranges::all_of(keys, Fits)) return Store::MultiGet(keys, receive);
     std::vector<rocksdb::Slice> slices(keys.size());
     std::ranges::transform(keys, slices.begin(), ToSlice);
     std::vector<rocksdb::PinnableSlice> values(keys.size());
@@ -108,13 +131,22 @@ class RocksDbStore : public Store {
 
   Result<void> Put(std::string_view key, std::string_view value,
                    const WriteOptions& options) override {
-    return Done(db_->Put(Translate(options), family_, ToSlice(key), ToSlice(value)), "write");
+    rocksdb::Status status = CheckSizes(key, value);
+    if (status.ok()) {
+      status = db_->Put(Translate(options), family_, ToSlice(key), ToSlice(value));
+    }
+    return Done(status, "write");
   }
   Result<void> Delete(std::string_view key, const WriteOptions& options) override {
-    return Done(db_->Delete(Translate(options), family_, ToSlice(key)), "write");
+    rocksdb::Status status = CheckSizes(key);
+    if (status.ok()) status = db_->Delete(Translate(options), family_, ToSlice(key));
+    return Done(status, "write");
   }
 
   Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) override {
+    for (const auto& bound : {&options.range.from, &options.range.to, &options.prefix}) {
+      if (*bound && !Fits(**bound)) return Done(CheckSizes(**bound), "scan");
+    }
     const ScanRange range = RangeOf(options, Order());
     if (range.lower && range.upper && Compare(*range.lower, *range.upper) >= 0) return {};
     rocksdb::ReadOptions read_options;
@@ -209,6 +241,10 @@ class RocksDbStore : public Store {
   rocksdb::Status Append(const Operation& operation, rocksdb::WriteBatch& updates) const {
     const rocksdb::Slice key = ToSlice(operation.key);
     const rocksdb::Slice value = ToSlice(operation.value);
+    const bool range = operation.kind == Operation::Kind::kDeleteRange;
+    rocksdb::Status sizes = CheckSizes(operation.key, range ? "" : operation.value);
+    if (sizes.ok() && range) sizes = CheckSizes(operation.value);
+    if (!sizes.ok()) return sizes;
     switch (operation.kind) {
       case Operation::Kind::kPut:
         return updates.Put(family_, key, value);

@@ -1,4 +1,5 @@
-// Values of 1 GiB, and of 4 GiB, which the tier does not take. --no-skip runs what takes long, too.
+// Values of 1 GiB, and of 4 GiB, which the tier does not take; keys that RocksDB does not.
+// --no-skip runs what takes long, too.
 #include <doctest/doctest.h>
 
 #include <cstddef>
@@ -9,11 +10,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/pages.h"
 #include "harness.h"
 #include "kvcache/cache.h"
 #include "support/proc.h"
+#include "support/rocksdb_db.h"
 #include "support/sanitizers.h"
 #include "support/temp_folder.h"
 #include "support/text.h"
@@ -195,6 +198,68 @@ TEST_CASE("a value of 4 GiB is refused by RocksDB, and what was there stays") {
   CHECK(refused.error().code == ErrorCode::kInvalidArgument);
   CHECK_MESSAGE(refused.error().message.ends_with("value is too large"), refused.error().message);
   CHECK(Text((*cache)->Get("k")) == "before");
+}
+
+// RocksDB would cut the lengths to 32 bits: that of a deletion's key, and crash for the others.
+constexpr std::size_t kTooLong = kGiB + 1;
+constexpr std::string_view kTooLongText =
+    "Invalid argument: a key of 1073741825 bytes; 1073741824 is the most";
+
+template <class T>
+void CheckRefused(const Result<T>& result, std::string_view why) {
+  REQUIRE_FALSE(result);
+  CHECK(result.error().code == ErrorCode::kInvalidArgument);
+  CHECK_MESSAGE(result.error().message.ends_with(why), result.error().message);
+}
+
+TEST_CASE("keys and pairs too long for RocksDB's lengths are refused untouched") {
+  const TempFolder folder;
+  const auto store = MustOpen(folder / "db");
+  REQUIRE(PutStore(*store, "k", "v"));
+  const Pages pages(4 * kGiB + 1);
+  const std::uint64_t before = ResidentBytes();
+  const std::string_view key = pages.view().substr(0, kTooLong);
+  const auto none = [](auto&&...) { FAIL("a value of no key"); };
+  CheckRefused(store->Get(key, none), kTooLongText);
+  CheckRefused(store->Put(key, "v", {}), kTooLongText);
+  CheckRefused(store->Delete(key, {}), kTooLongText);
+  CheckRefused(store->Delete(pages.view(), {}),
+               "a key of 4294967297 bytes; 1073741824 is the most");
+  const std::vector<std::string_view> keys = {"k", key};
+  std::string found;
+  const auto answers =
+      store->MultiGet(keys, [&](std::size_t, std::string_view value) { found += value; });
+  CHECK(answers[0] == true);
+  CHECK(found == "v");
+  CheckRefused(answers[1], kTooLongText);
+  CheckRefused(store->Put("k", pages.view().substr(0, 4 * kGiB - 1), {}), "the value is too large");
+
+  std::string bound;  // whose bytes nobody sets
+  bound.resize_and_overwrite(kTooLong, [](char*, std::size_t) { return kTooLong; });
+  ScanOptions scan;
+  for (auto* at : {&scan.range.from, &scan.range.to, &scan.prefix}) {
+    at->emplace(std::move(bound));
+    CheckRefused(store->Scan(scan, [](auto, auto) { return true; }), kTooLongText);
+    bound = *std::move(*at);
+    at->reset();
+  }
+  CHECK(ResidentBytes() < before + kGiB / 2);
+}
+
+TEST_CASE("a batch with a key too long for RocksDB's lengths is refused whole") {
+  if (LacksMemory(4 * kGiB)) return;
+  const TempFolder folder;
+  const auto store = MustOpen(folder / "db");
+  const Pages pages(kTooLong);
+  const std::string_view key = pages.view();
+  Batch batch;
+  for (const bool range : {false, true}) {
+    batch.Clear();
+    batch.Put("k", "v");
+    range ? batch.DeleteRange("", key) : batch.Delete(key);
+    CheckRefused(store->Write(batch, {}), kTooLongText);
+  }
+  CHECK(ReadStore(*store, "k") == kAbsent);
 }
 
 }  // namespace

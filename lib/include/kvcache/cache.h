@@ -46,7 +46,7 @@ class Protocol;  // internal (lib/cache/protocol.h)
 // another's load or computation gets kInternal then. tests/FAULTS.md has a table of what can fail.
 //
 // Sizes: keys of 16 MiB and values of 4 GiB, and more, are served from the store and never cached.
-// RocksDB refuses keys and values of 4 GiB.
+// RocksDB refuses keys of more than 1 GiB, as bounds of a scan too, and values of nearly 4 GiB.
 //
 // Rights: files are made as the process's umask says. Nothing of keys or values is written to info
 // logs, and in messages there are only keys that the caller has given.
