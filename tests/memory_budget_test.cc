@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <rocksdb/db.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/options_util.h>
 
 #include <algorithm>
 #include <cmath>
@@ -231,6 +232,61 @@ TEST_CASE("memtables keep to their part of the budget") {
   }
   CHECK(tables() > 0);
   for (std::uint64_t i = 0; i < 1000; ++i) CHECK(cache->Get(KeyOf(i))->has_value());
+}
+
+// By the OPTIONS file, which tells what the database has last been set to.
+std::size_t WriteBuffer(const std::string& path) {
+  rocksdb::DBOptions db;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  CheckOk(rocksdb::LoadLatestOptions({}, path, &db, &families));
+  REQUIRE(families.size() == 1);
+  return families[0].options.write_buffer_size;
+}
+
+TEST_CASE("memtables follow a new budget, of this opening or the next") {
+  const TempFolder dir;
+  {
+    const auto cache = OpenWith({.memory_budget = 16 * kMiB}, dir.path());
+    CHECK(WriteBuffer(dir.path()) == kMiB);
+    REQUIRE(cache->SetMemoryBudget(1024 * kMiB).has_value());
+    CHECK(WriteBuffer(dir.path()) == 64 * kMiB);
+    REQUIRE(cache->SetMemoryBudget(8 * kMiB).has_value());
+    CHECK(WriteBuffer(dir.path()) == kMiB / 2);
+  }
+  const auto cache = OpenWith({.memory_budget = 32 * kMiB}, dir.path());
+  CHECK(WriteBuffer(dir.path()) == 2 * kMiB);
+}
+
+TEST_CASE("memtables are no larger than the caller's options say") {
+  const TempFolder dir;
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.write_buffer_size = 3 * kMiB;
+  Options cache_options{.memory_budget = 16 * kMiB};
+  cache_options.rocksdb.rocksdb_options = &options;
+  const auto cache = OpenWith(cache_options, dir.path());
+  CHECK(WriteBuffer(dir.path()) == kMiB);
+  REQUIRE(cache->SetMemoryBudget(1024 * kMiB).has_value());
+  CHECK(WriteBuffer(dir.path()) == 3 * kMiB);
+}
+
+TEST_CASE("a database that is only read is not written for a new budget") {
+  const TempFolder dir;
+  MakeForeign(dir.path());
+  const auto names = [&] {
+    std::vector<std::string> all;
+    for (const auto& file : std::filesystem::directory_iterator(dir.path())) {
+      all.push_back(file.path().string() + " " + std::to_string(file.file_size()));
+    }
+    std::ranges::sort(all);
+    return all;
+  };
+  Options options{.memory_budget = 16 * kMiB};
+  options.rocksdb.read_only = true;
+  const auto cache = OpenWith(options, dir.path());
+  const auto before = names();
+  REQUIRE(cache->SetMemoryBudget(32 * kMiB).has_value());
+  CHECK(names() == before);
 }
 
 TEST_CASE("the caller's table options are kept, but for the block cache") {

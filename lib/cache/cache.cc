@@ -94,8 +94,7 @@ Result<std::unique_ptr<Cache>> Cache::Open(const Options& options) {
   }
   std::unique_ptr<MemorySplit> split;
   if (options.memory_budget != 0) split = std::make_unique<MemorySplit>(options);
-  auto store =
-      OpenRocksDb(options.path, options.rocksdb, split != nullptr ? split->block_cache() : nullptr);
+  auto store = OpenRocksDb(options.path, options.rocksdb, split ? split->block_cache() : nullptr);
   if (!store) return std::unexpected(std::move(store.error()));
   return std::unique_ptr<Cache>(new Cache(std::make_unique<Protocol>(
       options, *ParsePolicy(options.policy), *std::move(store), std::move(split))));

@@ -155,6 +155,8 @@ void MemorySplit::Move(MemoryTier& tier) {
 }
 
 void MemorySplit::SetBudget(std::uint64_t bytes, MemoryTier& tier) {
+  const std::lock_guard one(budget_mutex_);
+  block_cache_->SetMemtableBytes(MemtableBytes(bytes));  // writes a file: no load waits for it
   {
     const std::lock_guard lock(mutex_);
     const double share = static_cast<double>(rule_.tier()) / static_cast<double>(cache_bytes_);
@@ -162,7 +164,6 @@ void MemorySplit::SetBudget(std::uint64_t bytes, MemoryTier& tier) {
     cache_bytes_ = CacheBytes(bytes);
     tier_bytes_ = Part(cache_bytes_, share);
     rule_ = SplitRule(cache_bytes_, tier_bytes_);
-    block_cache_->SetMemtableBytes(MemtableBytes(bytes));
     tier.SetLimit(tier_bytes_);
     SetReach(tier);
   }

@@ -37,7 +37,7 @@ class MemorySplit {
 
   // For the tier to report to; null when the split is fixed.
   Ghost* ghost() { return fixed_ ? nullptr : &ghost_; }
-  std::shared_ptr<const BlockCache> block_cache() const { return block_cache_; }
+  const std::shared_ptr<BlockCache>& block_cache() const { return block_cache_; }
   // Before the first load.
   std::uint64_t tier_bytes() const { return tier_bytes_; }
 
@@ -85,6 +85,7 @@ class MemorySplit {
   const bool fixed_;
   Ghost ghost_;
 
+  std::mutex budget_mutex_;    // one SetBudget at a time; before mutex_
   std::mutex mutex_;           // all below
   std::uint64_t cache_bytes_;  // tier and block cache together
   std::uint64_t tier_bytes_;   // on its way to what the rule says

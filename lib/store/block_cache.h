@@ -50,7 +50,8 @@ class BlockCache {
   void FillByGets(bool fill) { filled_by_gets_.store(fill, std::memory_order_relaxed); }
   bool filled_by_gets() const { return filled_by_gets_.load(std::memory_order_relaxed); }
 
-  // Memtables of databases that use it are flushed rather than take more, all together.
+  // Memtables of the database that uses it are flushed rather than take more, all together. One
+  // call at a time; not after the database is closed.
   virtual void SetMemtableBytes(std::uint64_t bytes) = 0;
 
  private:

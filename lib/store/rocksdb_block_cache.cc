@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
+#include <string>
+#include <utility>
 
 #include "base/hash.h"
 #include "store/block_watch.h"
@@ -67,14 +70,34 @@ class LruBlockCache : public BlockCache {
   double ReturnedByOne() const override { return cache_->watch().weight(); }
   std::uint64_t misses() const override { return cache_->watch().misses(); }
   std::uint64_t mean_block_bytes() const override { return cache_->watch().mean_block_bytes(); }
-  void SetMemtableBytes(std::uint64_t bytes) override { memtables_->SetBufferSize(bytes); }
+  void SetMemtableBytes(std::uint64_t bytes) override {
+    memtables_->SetBufferSize(bytes);
+    for (std::size_t i = 0; i < followers_.families.size(); ++i) Resize(i, bytes);
+  }
 
+  void Follow(Memtables memtables) { followers_ = std::move(memtables); }
   std::shared_ptr<rocksdb::Cache> cache() const { return cache_; }
   const std::shared_ptr<rocksdb::WriteBufferManager>& memtables() const { return memtables_; }
 
  private:
+  // Where it fails memtables are of another size, within the same bound.
+  void Resize(std::size_t i, std::uint64_t bytes) {
+    rocksdb::ColumnFamilyHandle* const family = followers_.families[i];
+    rocksdb::ColumnFamilyOptions options = followers_.db->GetOptions(family);
+    const std::size_t before = std::exchange(options.write_buffer_size, followers_.most[i]);
+    LimitMemtables(options, bytes);
+    if (options.write_buffer_size == before) return;
+    // RocksDB works out arena_block_size when it opens a database only.
+    const std::size_t arena = std::min(options.write_buffer_size / 8, std::size_t{1} << 20);
+    followers_.db
+        ->SetOptions(family, {{"write_buffer_size", std::to_string(options.write_buffer_size)},
+                              {"arena_block_size", std::to_string(arena)}})
+        .PermitUncheckedError();
+  }
+
   const std::shared_ptr<rocksdb::WriteBufferManager> memtables_;
   std::shared_ptr<WatchedCache> cache_;
+  Memtables followers_;
 };
 
 std::shared_ptr<rocksdb::TableFactory> WithBlockCache(
@@ -99,14 +122,24 @@ std::shared_ptr<BlockCache> NewBlockCache(const BlockCacheOptions& options) {
   return std::make_shared<LruBlockCache>(options, std::bit_width(parts) - 1);
 }
 
-void UseBlockCache(Setup& setup, const BlockCache& cache) {
+std::vector<std::size_t> UseBlockCache(Setup& setup, const BlockCache& cache) {
+  std::vector<std::size_t> most;
   const auto& ours = static_cast<const LruBlockCache&>(cache);
   setup.db.write_buffer_manager = ours.memtables();
   for (rocksdb::ColumnFamilyDescriptor& family : setup.families) {
     std::shared_ptr<rocksdb::TableFactory>& factory = family.options.table_factory;
     factory = WithBlockCache(factory, ours.cache());
+    // A small one may be an earlier budget's.
+    std::size_t& write_buffer = family.options.write_buffer_size;
+    if (setup.noted) write_buffer = std::numeric_limits<std::size_t>::max();
+    most.push_back(write_buffer);
     LimitMemtables(family.options, ours.memtables()->buffer_size());
   }
+  return most;
+}
+
+void Follow(BlockCache& cache, Memtables memtables) {
+  static_cast<LruBlockCache&>(cache).Follow(std::move(memtables));
 }
 
 }  // namespace kvcache

@@ -9,6 +9,6 @@ namespace kvcache {
 // As the public one; all column families use `block_cache` in place of their own, unless it is
 // null, and their memtables keep to its bound.
 Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksDbOptions& options,
-                                           std::shared_ptr<const BlockCache> block_cache);
+                                           const std::shared_ptr<BlockCache>& block_cache);
 
 }  // namespace kvcache

@@ -147,6 +147,7 @@ Result<Setup> PrepareSetup(const std::string& path, const RocksDbOptions& option
   }
   const std::string& file = options.options_file.empty() ? stored_file : options.options_file;
   Setup setup;
+  setup.noted = options.rocksdb_options == nullptr && options.options_file.empty();
   const auto loaded = LoadSetup(options, env, file, names, setup);
   if (!loaded.ok()) {
     return FailWith(loaded, where, fmt::format("load options from {}", Printable(file)));

@@ -26,6 +26,7 @@ void LimitMemtables(rocksdb::ColumnFamilyOptions& family, std::size_t bytes);
 struct Setup {
   rocksdb::DBOptions db;
   std::vector<rocksdb::ColumnFamilyDescriptor> families;  // all that the database has
+  bool noted = false;  // by the database itself, or the defaults; the caller has not given them
 
   // Null when there is none of that name.
   const rocksdb::ColumnFamilyDescriptor* Find(std::string_view name) const;

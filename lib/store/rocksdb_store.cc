@@ -346,7 +346,7 @@ Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksD
 }
 
 Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksDbOptions& options,
-                                           std::shared_ptr<const BlockCache> block_cache) {
+                                           const std::shared_ptr<BlockCache>& block_cache) {
   if (path.empty()) return Fail(ErrorCode::kInvalidArgument, "the path of the database is empty");
   const bool secondary = !options.secondary_path.empty();
   if (options.read_only && secondary) {
@@ -372,7 +372,8 @@ Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksD
   }
   Result<Setup> setup = PrepareSetup(path, options, env, exists, where);
   if (!setup) return std::unexpected(setup.error());
-  if (block_cache != nullptr) UseBlockCache(*setup, *block_cache);
+  Memtables memtables;
+  if (block_cache != nullptr) memtables.most = UseBlockCache(*setup, *block_cache);
 
   auto database = std::make_unique<Database>();
   rocksdb::Status status;
@@ -391,8 +392,12 @@ Result<std::unique_ptr<Store>> OpenRocksDb(const std::string& path, const RocksD
   const auto at = setup->Find(options.column_family) - setup->families.data();
   rocksdb::DB* const db = database->db.get();
   rocksdb::ColumnFamilyHandle* const family = database->families[static_cast<std::size_t>(at)];
-  return std::make_unique<RocksDbStore>(db, family, where, std::move(database),
-                                        std::move(block_cache));
+  if (block_cache != nullptr && writable) {
+    memtables.db = db;
+    memtables.families = database->families;
+    Follow(*block_cache, std::move(memtables));
+  }
+  return std::make_unique<RocksDbStore>(db, family, where, std::move(database), block_cache);
 }
 
 Result<std::unique_ptr<Store>> WrapRocksDb(rocksdb::DB* db,

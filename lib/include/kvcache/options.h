@@ -34,9 +34,10 @@ struct Options {
   // goes: memory goes where it saves the most time, by what each side has lately evicted and would
   // have to read again, and by what reads are measured to cost. Stats::split tells. In all column
   // families of the database it replaces block cache and write buffer manager, and
-  // write_buffer_size where that is larger. Index and filter blocks come on top, unless
-  // cache_index_and_filter_blocks puts them into the block cache. Only for a database that
-  // Cache::Open opens itself. 0: none.
+  // write_buffer_size where that is larger, or comes from the database's own OPTIONS file, which
+  // may be that of an earlier budget; an opening without a budget takes over what is noted there.
+  // Index and filter blocks come on top, unless cache_index_and_filter_blocks puts them into the
+  // block cache. Only for a database that Cache::Open opens itself. 0: none.
   std::uint64_t memory_budget = 0;
 
   // Share that the tier has of what a memory budget leaves for caches, from 0 to 1. Unset: found
