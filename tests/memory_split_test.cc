@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kvcache/options.h"
@@ -28,6 +29,14 @@ class Scene {
     split_.Loaded(LoadOf(1, 1), tier_);
     return split_.GetStats().tier_saving_nanoseconds - before;
   }
+  void Load(const MemorySplit::Load& load) { split_.Loaded(load, tier_); }
+
+  // Bytes of an entry, by how many of them a larger tier is thought to have more.
+  double EntryBytes() {
+    constexpr double kSampled = 2048;  // of the ghost's places those that it fills
+    const double reach = static_cast<double>(SplitRule::Reach(MemorySplit::CacheBytes(kBudget)));
+    return reach / (split_.ghost()->KeysForOne() * kSampled);
+  }
 
  private:
   static MemorySplit::Load LoadOf(std::uint64_t blocks, double returned) {
@@ -38,7 +47,9 @@ class Scene {
             .noise = returned};
   }
 
-  MemorySplit split_{{.memory_budget = std::uint64_t{64} << 20}};
+  static constexpr std::uint64_t kBudget = std::uint64_t{1} << 30;
+
+  MemorySplit split_{{.memory_budget = kBudget}};
   MemoryTier tier_{{.capacity = split_.tier_bytes()}, *ParsePolicy("lru")};
 };
 
@@ -55,6 +66,21 @@ TEST_CASE("a block that serves five gets is read once less for one get in five t
   // It learns anew.
   scene.Load(1);
   CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime).epsilon(0.05));
+}
+
+// Each 16th load was learned from, which were all of one kind.
+TEST_CASE("loads of two kinds by turns are both learned from") {
+  Scene scene;
+  scene.Load(2);
+  CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime / 2).epsilon(0.15));
+}
+
+TEST_CASE("keys that are absent do not make entries small") {
+  Scene scene;
+  for (int i = 0; i < kLoads; ++i) {
+    scene.Load({.keys = 10, .nanoseconds = 10 * kKeyTime, .found = 1, .bytes = 1000});
+  }
+  CHECK(scene.EntryBytes() == doctest::Approx(1000).epsilon(0.1));
 }
 
 }  // namespace

@@ -16,9 +16,14 @@ std::uint64_t PieceOf(std::uint64_t budget) {
   return std::clamp<std::uint64_t>(budget / 256, std::uint64_t{64} << 10, std::uint64_t{1} << 20);
 }
 
+// By chance: at each 16th, a thread that alternates two kinds of loads would show only one. The
+// numbers are Marsaglia's xorshift.
 bool Turn() {
-  thread_local unsigned turn = 0;
-  return ++turn % kLearnOneIn == 0;
+  thread_local std::uint64_t random = 0x9E3779B97F4A7C15;
+  random ^= random << 13;
+  random ^= random >> 7;
+  random ^= random << 17;
+  return random % kLearnOneIn == 0;
 }
 
 // An outlier, a thread that lost its processor perhaps, counts as a few times the mean.
@@ -95,7 +100,9 @@ void MemorySplit::LearnCosts(const Load& load) {
     Learn(block_ns_, (nanoseconds - keys * key_ns_) / blocks);
   }
   blocks_a_key_ += (std::min(blocks / keys, 1.0) - blocks_a_key_) / 256;
-  if (load.bytes > 0) LearnSizes(static_cast<double>(load.bytes) / keys);
+  if (load.found > 0) {
+    LearnSizes(static_cast<double>(load.bytes) / static_cast<double>(load.found));
+  }
 }
 
 void MemorySplit::LearnSizes(double entry_bytes) {

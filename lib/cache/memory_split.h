@@ -46,7 +46,8 @@ class MemorySplit {
     std::uint64_t keys = 0;
     std::uint64_t nanoseconds = 0;
     BlockCache::Misses blocks = {};
-    std::uint64_t bytes = 0;  // of the entries
+    std::uint64_t found = 0;  // entries, and
+    std::uint64_t bytes = 0;  // theirs
     double returned = 0;      // of the keys a larger tier would have had, by ghost()
     double noise = 0;         // variance of that
   };

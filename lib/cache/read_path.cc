@@ -149,6 +149,7 @@ void Protocol::TellSplit(std::span<Fetch* const> fetches, std::uint64_t nanoseco
     load.returned += returned;
     load.noise += returned * returned;
     if (fetch->entry == nullptr) continue;
+    ++load.found;
     load.bytes += fetch->entry->footprint();
     // Without room for it, it leaves as it comes.
     if (fetch->role == InFlight::Role::kLoads && fetch->entry->on_heap()) ghost->Leave({&hash, 1});
