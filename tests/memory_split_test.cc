@@ -75,6 +75,17 @@ TEST_CASE("loads of two kinds by turns are both learned from") {
   CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime / 2).epsilon(0.15));
 }
 
+TEST_CASE("a few large entries among many small ones count with all their bytes") {
+  Scene scene;
+  for (int i = 0; i < kLoads; ++i) {
+    scene.Load({.keys = 1,
+                .nanoseconds = kKeyTime,
+                .found = 1,
+                .bytes = i % 100 == 0 ? std::uint64_t{1'000'000} : 100});
+  }
+  CHECK(scene.EntryBytes() == doctest::Approx(10'099).epsilon(0.5));
+}
+
 TEST_CASE("keys that are absent do not make entries small") {
   Scene scene;
   for (int i = 0; i < kLoads; ++i) {

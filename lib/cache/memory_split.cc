@@ -26,6 +26,13 @@ bool Turn() {
   return random % kLearnOneIn == 0;
 }
 
+// Of values, none of which is an outlier: the mean of the first 1024, then a running one.
+void LearnMean(double& mean, double value, double& count) {
+  constexpr double kMost = 1024;
+  count = std::min(count + 1, kMost);
+  mean += (value - mean) / count;
+}
+
 // An outlier, a thread that lost its processor perhaps, counts as a few times the mean.
 void Learn(double& mean, double value) {
   constexpr double kMost = 8;
@@ -67,7 +74,7 @@ void MemorySplit::Loaded(const Load& load, MemoryTier& tier) {
                                .noise = load.noise * cost * cost,
                                .one = ghost_.KeysForOne() * cost};
   stats_.tier_saving_nanoseconds += static_cast<std::uint64_t>(evidence.saved);
-  if (turn) evidence.entered_bytes = kLearnOneIn * keys * entry_bytes_;
+  if (turn) evidence.entered_bytes = kLearnOneIn * static_cast<double>(load.bytes);
   rule_.Add(SplitRule::kTier, evidence);
   if (block_cache_->filled_by_gets()) {
     const auto blocks = static_cast<double>(load.blocks.blocks);
@@ -107,7 +114,7 @@ void MemorySplit::LearnCosts(const Load& load) {
 
 void MemorySplit::LearnSizes(double entry_bytes) {
   constexpr double kWeight = 1.0 / 64;
-  Learn(entry_bytes_, entry_bytes);
+  LearnMean(entry_bytes_, entry_bytes, sizes_learned_);
   const auto block = static_cast<double>(block_cache_->mean_block_bytes());
   const bool large = block != 0 && entry_bytes > block / 2;
   large_ += ((large ? 1.0 : 0.0) - large_) * kWeight;

@@ -98,6 +98,7 @@ class MemorySplit {
   double block_ns_ = 100'000;  // a block that is not
   double blocks_a_key_ = 1;    // read by a get; at most 1
   double entry_bytes_ = kUsualEntry;
+  double sizes_learned_ = 0;
   double large_ = 0;  // of the entries, how many take more than half a block
   SplitStats stats_;
 };
