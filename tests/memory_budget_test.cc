@@ -315,6 +315,19 @@ TEST_CASE("the caller's table options are kept, but for the block cache") {
   CHECK(split.block_cache_used_bytes > split.block_misses * (8 << 10) / 2);
 }
 
+// RocksDB then asks for blocks another way.
+TEST_CASE("blocks are watched whatever the caller says of a secondary cache") {
+  const TempFolder dir;
+  Fill(dir.path());
+  rocksdb::Options options;
+  options.lowest_used_cache_tier = rocksdb::CacheTier::kVolatileTier;
+  Options cache_options{.memory_budget = kBudget};
+  cache_options.rocksdb.rocksdb_options = &options;
+  const auto cache = OpenWith(cache_options, dir.path());
+  for (std::uint64_t i = 0; i < 10; ++i) CheckGet(*cache, i);
+  CHECK(cache->GetStats().split.block_misses > 0);
+}
+
 TEST_CASE("threads that read, write and scan while memory moves") {
   const TempFolder dir;
   Fill(dir.path());

@@ -126,6 +126,8 @@ std::vector<std::size_t> UseBlockCache(Setup& setup, const BlockCache& cache) {
   std::vector<std::size_t> most;
   const auto& ours = static_cast<const LruBlockCache&>(cache);
   setup.db.write_buffer_manager = ours.memtables();
+  // Else RocksDB asks for blocks by the calls that are not watched. There is no secondary cache.
+  setup.db.lowest_used_cache_tier = rocksdb::CacheTier::kNonVolatileBlockTier;
   for (rocksdb::ColumnFamilyDescriptor& family : setup.families) {
     std::shared_ptr<rocksdb::TableFactory>& factory = family.options.table_factory;
     factory = WithBlockCache(factory, ours.cache());
