@@ -328,6 +328,23 @@ TEST_CASE("blocks are watched whatever the caller says of a secondary cache") {
   CHECK(cache->GetStats().split.block_misses > 0);
 }
 
+TEST_CASE("with a fixed share, what Values hold does not keep the block cache small") {
+  const TempFolder dir;
+  Fill(dir.path());
+  const auto cache = OpenWith({.memory_budget = kBudget, .tier_share = 0.5}, dir.path());
+  for (std::uint64_t i = 0; i < kRecords; ++i) CheckGet(*cache, i);
+  std::vector<Value> held;
+  for (std::uint64_t i = kRecords; i-- > kRecords - 5000;) {
+    auto value = cache->Get(KeyOf(i));
+    REQUIRE(value.has_value());
+    held.push_back(**std::move(value));
+  }
+  REQUIRE(cache->SetMemoryBudget(kBudget / 2).has_value());
+  CHECK(cache->GetStats().pinned_bytes > kBudget / 8);
+  const SplitStats split = cache->GetStats().split;
+  CHECK(split.block_cache_bytes == split.budget_bytes - split.memtable_bytes - split.tier_bytes);
+}
+
 TEST_CASE("threads that read, write and scan while memory moves") {
   const TempFolder dir;
   Fill(dir.path());

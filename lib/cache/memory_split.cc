@@ -187,9 +187,10 @@ void MemorySplit::SetBudget(std::uint64_t bytes, MemoryTier& tier) {
   GiveToBlocks(tier);
 }
 
-// All that the tier does not have, not only what it may not have.
+// What the tier neither has nor may have. Where the split is fixed nothing would correct that when
+// Values no longer hold what the tier has given up: it counts as gone.
 void MemorySplit::GiveToBlocks(const MemoryTier& tier) {
-  const std::uint64_t held = std::max(tier_bytes_, tier.used());
+  const std::uint64_t held = fixed_ ? tier_bytes_ : std::max(tier_bytes_, tier.used());
   block_cache_->SetCapacity(cache_bytes_ - std::min(held, cache_bytes_));
 }
 
