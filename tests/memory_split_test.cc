@@ -2,11 +2,15 @@
 #include "cache/memory_split.h"
 
 #include <doctest/doctest.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/table.h>
 
 #include <cstddef>
 #include <cstdint>
 
 #include "kvcache/options.h"
+#include "store/rocksdb_block_cache.h"
+#include "store/rocksdb_setup.h"
 #include "tier/memory_tier.h"
 #include "tier/policy_registry.h"
 
@@ -37,6 +41,7 @@ class Scene {
     const double reach = static_cast<double>(SplitRule::Reach(MemorySplit::CacheBytes(kBudget)));
     return reach / (split_.ghost()->KeysForOne() * kSampled);
   }
+  BlockCache& block_cache() { return *split_.block_cache(); }
 
  private:
   static MemorySplit::Load LoadOf(std::uint64_t blocks, double returned) {
@@ -92,6 +97,39 @@ TEST_CASE("keys that are absent do not make entries small") {
     scene.Load({.keys = 10, .nanoseconds = 10 * kKeyTime, .found = 1, .bytes = 1000});
   }
   CHECK(scene.EntryBytes() == doctest::Approx(1000).epsilon(0.1));
+}
+
+// As RocksDB does, a block of 4 KiB.
+void InsertBlock(const BlockCache& cache) {
+  Setup setup;
+  setup.families.emplace_back();
+  UseBlockCache(setup, cache);
+  const auto& factory = setup.families[0].options.table_factory;
+  const auto* table = factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+  static const rocksdb::Cache::CacheItemHelper kHelper(nullptr, nullptr, [](const auto&, void*) {});
+  static int block = 0;
+  REQUIRE(table->block_cache->Insert("block", &block, &kHelper, 4096).ok());
+}
+
+TEST_CASE("where half of the entries are large, gets fill the block cache or do not, and stay so") {
+  Scene scene;
+  InsertBlock(scene.block_cache());
+  bool filled = true;
+  int changes = 0;
+  const auto load = [&](std::uint64_t bytes) {
+    scene.Load({.keys = 1, .nanoseconds = kKeyTime, .found = 1, .bytes = bytes});
+    if (scene.block_cache().filled_by_gets() == filled) return;
+    filled = !filled;
+    ++changes;
+  };
+  for (int i = 0; i < kLoads; ++i) load(i % 2 == 0 ? 100 : 3000);
+  CHECK(changes <= 1);
+  for (int i = 0; i < kLoads; ++i) load(3000);
+  CHECK_FALSE(filled);
+  for (int i = 0; i < kLoads; ++i) load(i % 2 == 0 ? 100 : 3000);
+  CHECK_FALSE(filled);
+  for (int i = 0; i < kLoads; ++i) load(100);
+  CHECK(filled);
 }
 
 }  // namespace

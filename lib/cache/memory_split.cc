@@ -113,12 +113,14 @@ void MemorySplit::LearnCosts(const Load& load) {
 }
 
 void MemorySplit::LearnSizes(double entry_bytes) {
-  constexpr double kWeight = 1.0 / 64;
+  constexpr double kWeight = 1.0 / 256;
+  constexpr double kFill = 0.4;
+  constexpr double kDoNot = 0.6;
   LearnMean(entry_bytes_, entry_bytes, sizes_learned_);
   const auto block = static_cast<double>(block_cache_->mean_block_bytes());
   const bool large = block != 0 && entry_bytes > block / 2;
   large_ += ((large ? 1.0 : 0.0) - large_) * kWeight;
-  block_cache_->FillByGets(large_ < 0.5);
+  block_cache_->FillByGets(large_ < (block_cache_->filled_by_gets() ? kDoNot : kFill));
 }
 
 // `cost`: nanoseconds a block.
