@@ -130,7 +130,12 @@ void MemorySplit::AddBlockEvidence(const BlockCache::Misses& blocks, double cost
                                      .noise = blocks.noise * cost * cost,
                                      .one = block_cache_->ReturnedByOne() * cost,
                                      .entered_bytes = entered_bytes};
-  stats_.block_saving_nanoseconds += static_cast<std::uint64_t>(std::max(evidence.saved, 0.0));
+  block_saving_ += evidence.saved;
+  if (block_saving_ > 0) {
+    const auto told = static_cast<std::uint64_t>(block_saving_);
+    stats_.block_saving_nanoseconds += told;
+    block_saving_ -= static_cast<double>(told);
+  }
   rule_.Add(SplitRule::kBlocks, evidence);
 }
 

@@ -100,6 +100,9 @@ class MemorySplit {
   double entry_bytes_ = kUsualEntry;
   double sizes_learned_ = 0;
   double large_ = 0;  // of the entries, how many take more than half a block
+  // What stats_ lacks of the blocks' saving: below 0 while a larger cache would have missed more
+  // of late, as a counter only grows.
+  double block_saving_ = 0;
   SplitStats stats_;
 };
 

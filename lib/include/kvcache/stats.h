@@ -75,8 +75,8 @@ struct SplitStats {
   std::uint64_t block_misses = 0;  // blocks that the block cache did not have
   std::uint64_t moves_to_tier = 0;
   std::uint64_t moves_to_blocks = 0;
-  // What a 16th of the budget more would have saved, in nanoseconds of waiting: memory moves to the
-  // side where this grows faster.
+  // What a 16th more of all that both sides share would have saved, in nanoseconds of waiting:
+  // memory moves to the side where this grows clearly faster.
   std::uint64_t tier_saving_nanoseconds = 0;
   std::uint64_t block_saving_nanoseconds = 0;
   // Gauges: what a miss of the tier costs, as measured, when the block is cached, and more for each
