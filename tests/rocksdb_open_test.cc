@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <rocksdb/convenience.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/merge_operator.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -254,6 +256,29 @@ TEST_CASE("a database that another process has open is busy") {
   REQUIRE(waitpid(child, nullptr, 0) == child);
   CHECK(ReadStore(*MustOpen(folder / "db"), "key") == "foreign");
   for (const int end : {ready[0], ready[1], done[0]}) close(end);
+}
+
+// As on a network file system whose server has no lock service.
+class NoLocks : public rocksdb::FileSystemWrapper {
+ public:
+  NoLocks() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "kvcache.test.NoLocks"; }
+  rocksdb::IOStatus LockFile(const std::string& name, const rocksdb::IOOptions&,
+                             rocksdb::FileLock**, rocksdb::IODebugContext*) override {
+    return rocksdb::IOStatus::IOError("While lock file: " + name, "No locks available");
+  }
+};
+
+TEST_CASE("a database whose file system has no locks is not busy") {
+  const TempFolder folder;
+  MakeForeign(folder / "db");
+  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(std::make_shared<NoLocks>());
+  rocksdb::Options options;
+  options.env = env.get();
+  CHECK(WhyNot(folder / "db", With(options)) ==
+        Error{ErrorCode::kIoError, "database " + folder / "db" +
+                                       ": cannot open: IO error: While lock file: " +
+                                       folder / "db/LOCK: No locks available"});
 }
 
 TEST_CASE("damaged databases are corrupt, not absent") {

@@ -5,9 +5,11 @@
 #include <rocksdb/status.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "base/printable.h"
 #include "kvcache/error.h"
@@ -18,6 +20,16 @@ inline bool ContainsAny(std::string_view text, std::initializer_list<std::string
   return std::ranges::any_of(phrases, [&](std::string_view phrase) {
     return text.find(phrase) != std::string_view::npos;
   });
+}
+
+// By an open database. Locks fail for other reasons too: on a file system that has none, say.
+inline bool SaysLockIsHeld(std::string_view text) {
+  if (ContainsAny(text, {"lock hold by current process"})) return true;
+  const auto says = [&](int error) {
+    return text.ends_with(std::generic_category().message(error));
+  };
+  return ContainsAny(text, {"While lock file"}) &&
+         (says(EAGAIN) || says(EACCES));  // as POSIX has it
 }
 
 // Two conditions that users must be able to tell have no code of their own in RocksDB; its texts
@@ -36,9 +48,7 @@ inline ErrorCode CodeOf(const rocksdb::Status& status, std::string_view text) {
                  ? ErrorCode::kReadOnly
                  : ErrorCode::kNotSupported;
     case rocksdb::Status::kIOError:
-      return ContainsAny(text, {"While lock file", "lock hold by current process"})
-                 ? ErrorCode::kBusy
-                 : ErrorCode::kIoError;
+      return SaysLockIsHeld(text) ? ErrorCode::kBusy : ErrorCode::kIoError;
     default:
       return ErrorCode::kInternal;
   }
