@@ -68,7 +68,7 @@ TEST_CASE("a get spared spares its block when no other get needs that") {
 TEST_CASE("a block that serves five gets is read once less for one get in five that is spared") {
   Scene scene;
   scene.Load(5);
-  CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime / 5).epsilon(0.15));
+  CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime / 5.0).epsilon(0.15));
   // It learns anew.
   scene.Load(1);
   CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime).epsilon(0.05));
@@ -78,7 +78,7 @@ TEST_CASE("a block that serves five gets is read once less for one get in five t
 TEST_CASE("loads of two kinds by turns are both learned from") {
   Scene scene;
   scene.Load(2);
-  CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime / 2).epsilon(0.15));
+  CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime / 2.0).epsilon(0.15));
 }
 
 TEST_CASE("a few large entries among many small ones count with all their bytes") {
