@@ -215,6 +215,33 @@ TEST_CASE("tier: pinned entries survive eviction, moving and the tier itself, an
   CHECK(pinned.size() == 200);
 }
 
+TEST_CASE("tier: slabs that Values hold a block of do not keep others from being emptied") {
+  Fixture f({.capacity = 16 * kMiB, .shards = 1});
+  Shard& shard = f.tier.shard(0);
+  constexpr int kSmall = 40000;
+  for (int i = 0; i < kSmall; ++i) REQUIRE(f.Put(std::to_string(i), ValueFor("small", 300)));
+  // Of each hundred a few stay, so that all slabs are sparse; no slab is emptier than the pinned.
+  std::optional<Value> pinned;
+  for (int i = 0; i < kSmall; ++i) {
+    const bool beside_pinned = i / 500 == 78;
+    if (i % 10 == 0 && !beside_pinned) continue;
+    const std::string key = std::to_string(i);
+    if (i == 39250) pinned = f.Pin(key);
+    const std::lock_guard lock(shard.mutex());
+    f.tier.Drop(shard, f.tier.Hash(key), key);
+  }
+  REQUIRE(pinned.has_value());
+  const std::uint64_t left = f.tier.GetStats().total.entries;
+  constexpr int kLarge = 3000;  // 9 MB
+  for (int i = 0; i < kLarge; ++i)
+    REQUIRE(f.Put("large" + std::to_string(i), ValueFor("large", 3000)));
+  const Stats stats = f.tier.GetStats();
+  // The first time that one wants room, a batch makes it.
+  CHECK(stats.total.evictions <= EvictionBatch(left + kLarge));
+  CHECK(stats.total.entries == left + kLarge - stats.total.evictions);
+  CHECK(pinned->view() == ValueFor("small", 300));
+}
+
 TEST_CASE("tier: when Values go, their bytes are no longer pinned") {
   Fixture f({.capacity = kMiB, .shards = 1});
   f.Put("a", ValueFor("a", 1000));

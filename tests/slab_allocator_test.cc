@@ -160,5 +160,43 @@ TEST_CASE("slabs: a sparse slab is withdrawn from use until it is returned") {
   CHECK(owner.slabs.used() == SlabAllocator::kSlabBytes);
 }
 
+TEST_CASE("slabs: one that cannot be emptied is not taken again until a block of it is freed") {
+  Owner owner(16);
+  // Per slab of 1,000-byte blocks one block in use: there are many slabs to be emptied.
+  std::map<void*, void*> in_use;  // by slab
+  std::vector<void*> blocks;
+  for (int i = 0; i < 6500; ++i) blocks.push_back(owner.slabs.Allocate(1000));
+  for (void* block : blocks) {
+    const auto slab = reinterpret_cast<std::uintptr_t>(block) / SlabAllocator::kSlabBytes;
+    if (!in_use.try_emplace(reinterpret_cast<void*>(slab), block).second) {
+      SlabAllocator::Free(block);
+    }
+  }
+  REQUIRE(in_use.size() > 64);
+  std::map<void*, std::vector<void*>> taken;
+  for (std::size_t i = 0; i < in_use.size(); ++i) {
+    const auto sparse = owner.slabs.TakeSparseSlab();
+    REQUIRE(sparse.slab != nullptr);
+    REQUIRE(taken.try_emplace(sparse.slab, sparse.blocks).second);
+    REQUIRE_FALSE(owner.slabs.ReturnSlab(sparse.slab));
+  }
+  CHECK(owner.slabs.TakeSparseSlab().slab == nullptr);
+  // They are filled before a new one is begun.
+  const std::uint64_t used = owner.slabs.used();
+  void* second = owner.slabs.Allocate(1000);
+  CHECK(owner.slabs.used() == used);
+  const auto filled = std::ranges::find_if(taken, [second](const auto& slab) {
+    return std::ranges::find(slab.second, second) != slab.second.end();
+  });
+  REQUIRE(filled != taken.end());
+  CHECK(owner.slabs.TakeSparseSlab().slab == nullptr);
+  SlabAllocator::Free(second);
+  const auto again = owner.slabs.TakeSparseSlab();
+  CHECK(again.slab == filled->first);
+  CHECK_FALSE(owner.slabs.ReturnSlab(again.slab));
+  for (const auto& [slab, block] : in_use) SlabAllocator::Free(block);
+  CHECK(owner.slabs.used() == SlabAllocator::kSlabBytes);
+}
+
 }  // namespace
 }  // namespace kvcache

@@ -127,7 +127,7 @@ void* SlabAllocator::Allocate(std::size_t size) {
   {
     const std::lock_guard lock(mutex_);
     if (size_class == kRun) return AllocateRun(size);
-    Slab* slab = classes_[size_class].open;
+    Slab* slab = classes_[size_class].next();
     if (slab == nullptr) slab = NewSlab(size_class);
     if (slab == nullptr) slab = OpenSlabOfLargerClass(size_class);
     if (slab != nullptr) block = TakeBlock(slab);
@@ -190,7 +190,7 @@ SlabAllocator::Slab* SlabAllocator::OpenSlabOfLargerClass(std::size_t size_class
   const std::size_t most = BlockBytes(size_class, alignment_) * 5 / 4;
   for (std::size_t larger = size_class + 1;
        larger < kClasses && BlockBytes(larger, alignment_) <= most; ++larger) {
-    if (classes_[larger].open != nullptr) return classes_[larger].open;
+    if (Slab* slab = classes_[larger].next(); slab != nullptr) return slab;
   }
   return nullptr;
 }
@@ -260,7 +260,7 @@ void* SlabAllocator::TakeBlock(Slab* slab) {
   if (slab->live++ == 0) --size_class.empty_slabs;
   --size_class.free_blocks;
   if (slab->live == slab->capacity) Unlist(slab);
-  if (size_class.open != nullptr) PrefetchNextBlock(size_class.open);
+  if (Slab* next = size_class.next(); next != nullptr) PrefetchNextBlock(next);
   return block;
 }
 
@@ -281,6 +281,10 @@ void SlabAllocator::FreeBlock(Slab* slab, void* block) {
   SizeClass& size_class = classes_[slab->size_class];
   ++size_class.free_blocks;
   may_be_sparse_ = may_be_sparse_ || size_class.sparse();
+  if (slab->stuck) {
+    if (slab->listed) Unlist(slab);
+    slab->stuck = false;
+  }
   if (!slab->listed) List(slab);
   if (slab->live > 0) return;
   // The class's last slab stays, or a key that comes and goes would map and unmap it each time.
@@ -353,6 +357,7 @@ bool SlabAllocator::ReturnSlab(void* memory) {
     return true;
   }
   slab->draining = false;
+  slab->stuck = true;
   classes_[slab->size_class].free_blocks += std::size_t{slab->capacity} - slab->live;
   may_be_sparse_ = true;
   if (slab->live < slab->capacity) List(slab);
@@ -360,16 +365,16 @@ bool SlabAllocator::ReturnSlab(void* memory) {
 }
 
 void SlabAllocator::List(Slab* slab) {
-  SizeClass& size_class = classes_[slab->size_class];
+  Slab*& first = ListFor(slab);
   slab->previous = nullptr;
-  slab->next = size_class.open;
-  if (slab->next != nullptr) slab->next->previous = slab;
-  size_class.open = slab;
+  slab->next = first;
+  if (first != nullptr) first->previous = slab;
+  first = slab;
   slab->listed = true;
 }
 
 void SlabAllocator::Unlist(Slab* slab) {
-  (slab->previous != nullptr ? slab->previous->next : classes_[slab->size_class].open) = slab->next;
+  (slab->previous != nullptr ? slab->previous->next : ListFor(slab)) = slab->next;
   if (slab->next != nullptr) slab->next->previous = slab->previous;
   slab->listed = false;
 }

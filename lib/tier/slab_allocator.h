@@ -12,7 +12,9 @@
 // headers at the beginnings of slabs would not, as these share few of its sets.
 //
 // Slabs of a class that has become sparse are emptied by moving their entries: TakeSparseSlab
-// withdraws one from use, the caller moves what is in it and frees the old blocks.
+// withdraws one from use, the caller moves what is in it and frees the old blocks. One in which
+// something stays (a Value holds it, or a reader may) is stuck until a block of it is freed: it is
+// not tried again, and blocks are taken from it before all others.
 #pragma once
 
 #include <array>
@@ -71,7 +73,7 @@ class SlabAllocator {
     std::vector<void*> blocks;
   };
   // The emptiest of the slabs that are empty, or whose class has more than a slab's worth of free
-  // blocks; null when there is none.
+  // blocks, and that are not stuck; null when there is none.
   SparseSlab TakeSparseSlab();
   // To the system if it is empty (true), or back into use.
   bool ReturnSlab(void* slab);
@@ -87,7 +89,7 @@ class SlabAllocator {
  private:
   struct alignas(64) Slab {
     SlabAllocator* owner;
-    Slab* previous;  // in its class's list of slabs with free blocks
+    Slab* previous;  // in one of its class's lists of slabs with free blocks
     Slab* next;
     void* free;           // list of freed blocks
     std::uint64_t bytes;  // resident
@@ -98,6 +100,7 @@ class SlabAllocator {
     std::uint16_t live;      // blocks in use
     bool listed;
     bool draining;
+    bool stuck;
   };
   static_assert(sizeof(Slab) == 64);
 
@@ -108,12 +111,14 @@ class SlabAllocator {
   };
 
   struct SizeClass {
-    Slab* open = nullptr;  // slabs with free blocks
+    Slab* open = nullptr;   // slabs with free blocks
+    Slab* stuck = nullptr;  // those of them that are
     std::size_t free_blocks = 0;
     std::size_t slab_blocks = 0;  // in one slab
     std::size_t empty_slabs = 0;
 
     bool sparse() const { return free_blocks > slab_blocks; }
+    Slab* next() const { return stuck != nullptr ? stuck : open; }  // to take a block from
   };
 
   static constexpr std::size_t kSmallClasses = 64;
@@ -163,6 +168,10 @@ class SlabAllocator {
   Slab* FindEmptiest() const;
   void List(Slab* slab);
   void Unlist(Slab* slab);
+  Slab*& ListFor(const Slab* slab) {
+    SizeClass& size_class = classes_[slab->size_class];
+    return slab->stuck ? size_class.stuck : size_class.open;
+  }
   Slab* Cut(Region& region, std::size_t bytes);
   Slab* CutSlab();
   char* Reserve(std::size_t bytes);
