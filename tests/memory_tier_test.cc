@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <latch>
+#include <limits>
 #include <map>
 #include <memory>
 #include <random>
@@ -16,9 +17,10 @@
 #include <vector>
 
 #include "harness.h"
-#include "kvcache/value.h"
+#include "policy/lru.h"
 #include "policy/tier_rules.h"
 #include "support/sample_policies.h"
+#include "support/tier_fixture.h"
 #include "support/watchdog.h"
 
 namespace kvcache {
@@ -26,43 +28,8 @@ namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
-PolicySpec Spec(std::string_view text) { return *ParsePolicy(text); }
-
-struct Fixture {
-  explicit Fixture(TierOptions options, std::string_view policy = "lru")
-      : tier(options, Spec(policy)) {}
-
-  bool Put(const std::string& key, std::string_view value) {
-    const std::uint64_t hash = tier.Hash(key);
-    Entry* entry = tier.NewEntry({hash, key}, value, false);
-    if (entry == nullptr) return false;
-    Shard& shard = tier.ShardOf(hash);
-    bool linked = false;
-    {
-      const std::lock_guard lock(shard.mutex());
-      tier.Drop(shard, hash, key);
-      linked = tier.Link(shard, hash, *entry);
-    }
-    if (!linked) MemoryTier::Detach(*entry);
-    const Value own(entry, entry->value(), false);  // gives the reference up
-    return linked;
-  }
-  std::optional<std::string> Get(const std::string& key) {
-    std::optional<std::string> value;
-    tier.Hit(tier.Hash(key), key, [&](Entry& entry) { value = std::string(entry.value()); });
-    return value;
-  }
-  std::optional<Value> Pin(const std::string& key) {
-    std::optional<Value> value;
-    tier.Hit(tier.Hash(key), key, [&](Entry& entry) {
-      entry.Ref();
-      value = Value(&entry, entry.value(), true);
-    });
-    return value;
-  }
-
-  MemoryTier tier;
-};
+using testing::Fixture;
+using testing::Spec;
 
 // The accounts say what is there, entry by entry.
 void CheckAccounts(MemoryTier& tier) {
@@ -128,6 +95,16 @@ TEST_CASE("a hit takes no lock: it goes on while another thread holds its shard'
     CHECK(hits == 3 * 3200);
   }
   CHECK(lock_free >= 4);  // lru, lfu, lru-k and the default at least
+}
+
+TEST_CASE("a hit takes its shard's lock in exact order, where it may set the policy's clock back") {
+  for (const PolicyInfo& info : RegisteredPolicies()) {
+    CAPTURE(info.name);
+    Fixture f({.capacity_entries = 10, .shards = 1, .exact_policy = true}, info.name);
+    REQUIRE(f.Put("k", "value"));
+    CHECK_FALSE(f.tier.Hit(f.tier.Hash("k"), "k", [](Entry&) {}));
+    CHECK(f.Get("k") == "value");
+  }
 }
 
 TEST_CASE("a hit writes no line that other readers read, but its entry's mark once a tick") {
@@ -434,6 +411,29 @@ TEST_CASE("tier: SetPolicy keeps the contents, coldest first") {
   for (int i = 0; i < 50; ++i) f.Put("new" + std::to_string(i), "value");
   for (int i = 0; i < 50; ++i) REQUIRE(f.Get(std::to_string(i)).has_value());
   for (int i = 50; i < 100; ++i) REQUIRE_FALSE(f.Get(std::to_string(i)).has_value());
+}
+
+TEST_CASE("tier: threads hit and put in exact order while the policy's clock is set back") {
+  PolicySpec spec = Spec("lru");
+  spec.info.make = [](const PolicyContext& context, const std::vector<double>&) {
+    auto policy = std::make_unique<Lru>(context);
+    policy->SetClockForTest(std::numeric_limits<std::uint32_t>::max() - 5000);
+    return policy;
+  };
+  Fixture f({.capacity_entries = 1000, .shards = 1, .exact_policy = true});
+  f.tier.SetPolicy(spec);
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&f, t] {
+      std::mt19937_64 random(testing::Seed() + static_cast<std::uint64_t>(t));
+      for (int step = 0; step < 5000; ++step) {
+        const std::string key = std::to_string(random() % 2000);
+        if (!f.Get(key)) f.Put(key, "value");
+      }
+    });
+  }
+  threads.clear();
+  CHECK(f.tier.GetStats().total.entries == 1000);
 }
 
 TEST_CASE("tier: threads hit, put, drop, move and switch at once and see only whole values") {

@@ -7,10 +7,11 @@
 // tier an eviction makes at most kRepairs repairs and then the least found so far leaves; hits make
 // up for it by calling Repair() now and then.
 //
-// The clock. Exact mode: one tick a request. Tier mode: a tick is as many insertions as a 1,024th
-// of the resident nodes (at least one), or 64 times as many hits as far as Repair() tells of them,
-// so that hits read a line that is seldom written; a mark that would change nothing at that
-// resolution is not written, so that the line of a hot key is not fought over.
+// The clock. Exact mode: one tick a request, so that Touch needs the lock. Tier mode: a tick is as
+// many insertions as a 1,024th of the resident nodes (at least one), or 64 times as many hits as
+// far as Repair() tells of them, so that hits read a line that is seldom written; a mark that would
+// change nothing at that resolution is not written, so that the line of a hot key is not fought
+// over.
 #pragma once
 
 #include <algorithm>

@@ -64,7 +64,8 @@ PolicyContext MemoryTier::Context() const {
 std::unique_ptr<Ordering> MemoryTier::NewOrdering(const PolicySpec& policy) const {
   auto ordering = std::make_unique<Ordering>();
   ordering->policy = policy.Make(Context());
-  ordering->touch_needs_lock = policy.info.touch_needs_lock;
+  // In exact order each hit is a tick, and one that sets the clock back visits all nodes.
+  ordering->touch_needs_lock = policy.info.touch_needs_lock || options_.exact_policy;
   return ordering;
 }
 

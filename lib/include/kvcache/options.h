@@ -63,7 +63,7 @@ struct Options {
   std::uint32_t value_alignment = 16;
 
   // Exact eviction order, as the reference simulators define it, and everything that misses is
-  // cached; slower. Only meaningful with one shard and one thread.
+  // cached; slower, as hits take the lock. Only meaningful with one shard and one thread.
   bool exact_policy = false;
 
   // Audit: one in so many hits reads the key from the store as well, and compares; rounded up to a

@@ -41,7 +41,8 @@ struct PolicyContext {
 // One instance a shard. Orders nodes; owns none of them, and knows no keys, values or locks.
 //
 // Thread-safety: Touch may be called at any time from any thread, for a node that is ordered, is
-// just leaving, or has just left. All other members are called under the shard's lock.
+// just leaving, or has just left. All other members are called under the shard's lock, and so is
+// Touch where PolicyContext::exact is set or PolicyInfo::touch_needs_lock.
 //
 // Exceptions: Admit and Insert may throw, having entered nothing; the entry is then not cached. No
 // other member may: the call in which one does fails or ends the process, and the tier is not in
