@@ -5,8 +5,10 @@
 // an object, stamps it with the current epoch, and may reuse its memory when every announced epoch
 // is later than the stamp.
 //
-// Why that is safe. An object stamped S was unlinked before the epoch became S + 1. A reader that
-// announced S + 1 or later read the epoch after that, so it finds the object unlinked. A reader
+// Why that is safe. An object stamped S was unlinked before the epoch became S + 1, as the stamp is
+// read by a read-modify-write: whoever makes the epoch S + 1 does so after it in the epoch's
+// modification order, and with it has what was done before it. A reader that announced S + 1 or
+// later read the epoch after that, so it finds the object unlinked. A reader
 // whose announcement OldestReader() does not see has yet to read any pointer: between announcing
 // and reading stands a full barrier, and so it does between unlinking and looking at the slots.
 // The barrier is expensive where it is frequent, so readers have only a compiler barrier, and the
@@ -73,9 +75,9 @@ class Guard {
 // How many threads have had a slot so far at most at one time: above every slot's index.
 std::size_t Threads();
 
-// The stamp for an object just unlinked. The caller orders the unlinking before this call and this
-// call before any later AdvanceAndFindOldest() by a lock.
-inline std::uint64_t Stamp() { return internal::now.load(std::memory_order_relaxed); }
+// The stamp for an object just unlinked. The caller orders the unlinking before this call. Not a
+// load, which may be old: others begin new epochs without any lock that the caller has.
+inline std::uint64_t Stamp() { return internal::now.fetch_add(0, std::memory_order_seq_cst); }
 
 // Begins a new epoch; what is stamped with less than the result can be reused.
 std::uint64_t AdvanceAndFindOldest();

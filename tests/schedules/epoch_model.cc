@@ -147,6 +147,7 @@ class EpochModel {
     EpochState then = state;
     DrainWriter(then);
     if (!Without(EpochRule::kStampsAfterUnlinking)) then.stamp = then.now;
+    if (Without(EpochRule::kStampsPresentEpoch) && then.stamp > 1) --then.stamp;
     const std::string what = "the writer retires " + Block(then.unlinked) + " with the stamp " +
                              std::to_string(then.stamp);
     then.retired.Push(std::exchange(then.unlinked, kNoBlock));

@@ -3,9 +3,8 @@
 //
 // Memory is that of x86 (TSO): a plain store waits in its thread's buffer, of which it goes to
 // memory, first in first out, at some later time; a read-modify-write and a lock empty the buffer
-// first, and membarrier(2) empties every thread's at some moment of its own. Where C++ allows more
-// than x86, and it matters, the model allows it: a stamp, a relaxed load, may be old, as far as the
-// lock round it lets it.
+// first, and membarrier(2) empties every thread's at some moment of its own. A stamp is the present
+// epoch, whatever C++ allows a load, as it is read by a read-modify-write.
 //
 // A block is freed while a reader holds it: that is what must not be.
 #pragma once
@@ -23,6 +22,7 @@ enum class EpochRule : std::uint8_t {
   kAnnouncesBeforeReading,
   kAnnouncesUntilDone,
   kStampsAfterUnlinking,
+  kStampsPresentEpoch,
   kFreesOlderOnly,
   kNone,
 };
@@ -36,6 +36,7 @@ inline constexpr EpochRuleText kEpochRules[] = {
     {EpochRule::kAnnouncesBeforeReading, "a reader reads the pointer, and announces itself then"},
     {EpochRule::kAnnouncesUntilDone, "a reader leaves before it is done with the block"},
     {EpochRule::kStampsAfterUnlinking, "a block is stamped, and unlinked then"},
+    {EpochRule::kStampsPresentEpoch, "a block is stamped with the epoch before the present one"},
     {EpochRule::kFreesOlderOnly, "what is stamped with the oldest epoch announced is freed"},
 };
 
