@@ -34,13 +34,14 @@ class GhostQueues {
 
   // Enters a key, which is in no queue, as the newest. Without memory it is forgotten.
   void Push(std::uint64_t hash, std::uint32_t weight, unsigned queue = 0) {
+    std::uint32_t number = RingLists<Slot>::kNone;
     try {
-      const std::uint32_t number = queues_.NewSlot();
+      number = queues_.NewSlot();
       queues_[number].Set(hash << kListBits, weight);
       queues_.Push(queue, number);
       index_.Add(hash << kListBits, number, *this);
     } catch (const std::bad_alloc&) {
-      return;
+      if (number != RingLists<Slot>::kNone) Leave(number);
     }
   }
 
@@ -100,6 +101,10 @@ class GhostQueues {
 
   void Forget(std::uint32_t number) {
     index_.Erase(HashAt(number), number, *this);
+    Leave(number);
+  }
+  // What the index does not know (any more).
+  void Leave(std::uint32_t number) {
     queues_.Remove(number, [this](std::uint32_t from, std::uint32_t to) {
       index_.Erase(HashAt(to), from, *this);
       index_.Add(HashAt(to), to, *this);

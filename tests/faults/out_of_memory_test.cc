@@ -14,10 +14,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "failing_memory.h"
 #include "kvcache/cache.h"
 #include "kvcache/memory_store.h"
 #include "kvcache/policy.h"
+#include "policy/ghost_queues.h"
 #include "support/sanitizers.h"
 #include "support/scene.h"
 #include "support/temp_folder.h"
@@ -277,6 +279,32 @@ TEST_CASE("what a policy has no memory to insert leaves nothing behind in it") {
     CHECK(policy->size() == next);
     CHECK(policy->MemoryBytes() <= bytes + 4096);
   }
+}
+
+TEST_CASE("an evicted key that memory runs out for is forgotten altogether") {
+  constexpr std::uint32_t kWeight = 3;
+  GhostQueues ghosts;
+  std::size_t forgotten = 0;
+  for (std::uint64_t i = 0; i < 5000; ++i) {
+    const std::uint64_t hash = HashKey(std::to_string(i), 1);
+    const std::size_t size = ghosts.size();
+    const std::size_t bytes = ghosts.MemoryBytes();
+    for (int time = 0; time < 3 && !ghosts.Find(hash); ++time) {
+      if (!Ends(0, [&] { ghosts.Push(hash, kWeight); })) FAIL("it threw");
+      const bool remembered = ghosts.Find(hash).has_value();
+      REQUIRE(ghosts.size() == size + (remembered ? 1 : 0));
+      REQUIRE(ghosts.weight() == kWeight * ghosts.size());
+      REQUIRE(ghosts.MemoryBytes() == bytes);
+      if (!remembered) ++forgotten;
+    }
+    if (!ghosts.Find(hash)) ghosts.Push(hash, kWeight);
+    REQUIRE(ghosts.size() == size + 1);
+  }
+  CHECK(forgotten > 0);
+  for (std::uint64_t i = 0; i < 5000; ++i) {
+    REQUIRE(ghosts.Take(HashKey(std::to_string(i), 1)).has_value());
+  }
+  CHECK(ghosts.weight() == 0);
 }
 
 TEST_CASE("entries that memory runs out for leave nothing behind in the order") {
