@@ -16,7 +16,9 @@
 // Costs 16 bytes an entry and the sketch's 8 to 16; a hit adds to the sketch and moves an entry in
 // a list.
 //
-// Departures, from Caffeine as well: the first step makes the window larger, a fall by less than
+// Departures: the sketch has no doorkeeper, TinyLFU's filter of keys seen once, and of the requests
+// after which it halves its counts those do not count whose counters were all full, in both as in
+// Caffeine. From Caffeine as well: the first step makes the window larger, a fall by less than
 // 0.001 is none, the window may become all of the capacity, and when it is made larger it is filled
 // by what comes. Of candidates that were used 6 times and lose, every 128th is admitted, instead of
 // one in 128 at random, against keys chosen to collide. With nothing on probation the victim is the
