@@ -10,9 +10,10 @@
 namespace kvcache {
 
 // Durations in log-linear buckets: four to each power of two of nanoseconds, so a percentile is
-// at most 25 % above the true one.
+// at most 25 % above the true one. The last bucket ends at 2^41 - 1 ns, 36.6 minutes, and takes all
+// that is longer too.
 struct LatencyHistogram {
-  static constexpr std::size_t kBuckets = 160;  // up to 2^40 ns, 18 minutes
+  static constexpr std::size_t kBuckets = 160;
   std::array<std::uint64_t, kBuckets> counts{};
 
   void Record(std::uint64_t nanoseconds);
