@@ -15,8 +15,8 @@
 // Reuse of memory. An unlinked entry is retired: stamped with the epoch, freed by Collect() when no
 // reader is left that could hold it. What is retired counts as used. When memory is wanted and
 // there is none, MakeRoom evicts a few entries, collects, and where sizes have shifted empties a
-// sparse slab by moving its entries. No call waits for a reader: an entry for which there is no
-// room is not cached.
+// sparse slab by moving its entries. An entry for which there is no room is not cached. No call
+// waits for readers but one that changes policy or capacity, or has no memory to queue what left.
 #pragma once
 
 #include <algorithm>
