@@ -397,7 +397,7 @@ bool MemoryTier::EmptySparseSlab(std::vector<void*>& slabs, std::size_t& moved) 
   return false;
 }
 
-// Moves the entry in this block, if there is a linked one, to another block of its size.
+// Moves the entry in this block, if there is a linked one, to another block.
 void MemoryTier::Move(Entry& entry) {
   std::uint64_t hash = 0;
   std::size_t size = 0;

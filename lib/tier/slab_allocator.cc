@@ -287,7 +287,8 @@ void SlabAllocator::FreeBlock(Slab* slab, void* block) {
   }
   if (!slab->listed) List(slab);
   if (slab->live > 0) return;
-  // The class's last slab stays, or a key that comes and goes would map and unmap it each time.
+  // One that has all free blocks of its class stays, or a key that comes and goes would map and
+  // unmap it each time.
   if (size_class.free_blocks == slab->capacity) {
     ++size_class.empty_slabs;
     may_be_sparse_ = true;

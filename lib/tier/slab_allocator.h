@@ -4,8 +4,9 @@
 // of 16 bytes up to 1 KiB, then sizes that divide a slab evenly. (While memory is scarce slabs of
 // small blocks are only 16 or 32 KiB long, so that a partly filled one in each class does not
 // matter.) Larger blocks are page runs of their own, whose pages go back to the system when they
-// are freed. A slab without blocks in use gives its pages back too, so used() is what is resident,
-// but for a huge page's part (where memory is plenty) that slabs are still to be cut from.
+// are freed. A slab without blocks in use gives its pages back too, unless all free blocks of its
+// class are in it. So used() is what is resident, but for the headers, a thousandth of it, and for
+// a huge page's part (where memory is plenty) that slabs are still to be cut from.
 //
 // Address space is set aside in regions of 64 MiB. The first place of a region, of a slab's size,
 // has the headers of what is in the others: together they stay in a processor's cache, which
