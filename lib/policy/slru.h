@@ -48,7 +48,8 @@ class Slru final : public QueuePolicy {
   }
 
   PolicyNode* Evict() override {
-    // Finds something to do after a change of the capacity only.
+    // Finds something to do where the capacity changed, an entry above was written with a larger
+    // value, or a hit moved as many down as it may.
     MoveDown(top_);
     for (unsigned segment = kLowest; segment <= top_; ++segment) {
       if (PolicyNode* victim = lists_.RemoveOldest(segment)) return victim;
