@@ -10,6 +10,7 @@
 
 #include "kvcache/policy.h"
 #include "policy/lazy_heap.h"
+#include "policy/node_weight.h"
 
 namespace kvcache {
 
@@ -21,7 +22,7 @@ class GreedyDual : public Policy {
  public:
   void Admit(PolicyNode& node, std::uint64_t, std::uint32_t weight) override {
     node.mark[0].store(1, std::memory_order_relaxed);
-    node.mark[1].store(weight, std::memory_order_relaxed);
+    SetWeight(node, weight);
   }
   void Insert(PolicyNode& node) override { heap_.Push(node, Rank(node)); }
 
@@ -46,7 +47,7 @@ class GreedyDual : public Policy {
 
   void Replace(PolicyNode& old, PolicyNode& now, std::uint32_t weight) override {
     heap_.Replace(old, now);
-    now.mark[1].store(weight, std::memory_order_relaxed);
+    SetWeight(now, weight);
   }
 
   std::size_t size() const override { return heap_.size(); }
@@ -69,7 +70,7 @@ class GreedyDual : public Policy {
     return node.mark[0].load(std::memory_order_relaxed);
   }
   PriorityAndTime Rank(const PolicyNode& node) {
-    const double worth = Derived::Worth(node.mark[1].load(std::memory_order_relaxed));
+    const double worth = Derived::Worth(WeightOf(node));
     return {age_ + References(node) * worth, ++now_};
   }
 
