@@ -29,9 +29,9 @@ class Stage {
     PolicyContext context;
     context.hash = [this](const PolicyNode& node) { return HashOfKey(Number(node)); };
     context.exact = exact;
-    auto made = MakePolicy(spec, context);
-    REQUIRE_MESSAGE(made, Text(made.error()));
-    policy_ = std::move(*made);
+    const auto parsed = ParsePolicy(spec);
+    REQUIRE_MESSAGE(parsed, Text(parsed.error()));
+    policy_ = parsed->Make(context);
     policy_->SetCapacity(count);
   }
 
@@ -275,7 +275,7 @@ TEST_CASE(
       Stage stage(from, false);
       PolicyContext context;
       context.hash = [&](const PolicyNode& node) { return HashOfKey(stage.Number(node)); };
-      const auto next = std::move(*MakePolicy(to, context));
+      const auto next = ParsePolicy(to)->Make(context);
       next->SetCapacity(kNodes);
       Random random(Seed());
       const auto hit = [&] { next->Touch(stage.node(Below(random, kNodes))); };

@@ -22,9 +22,9 @@ namespace {
 
 MakePolicyFunction MakerOf(const std::string& spec) {
   return [spec](const PolicyContext& context) {
-    auto policy = MakePolicy(spec, context);
-    REQUIRE_MESSAGE(policy, policy.error().message);
-    return std::move(*policy);
+    const auto parsed = ParsePolicy(spec);
+    REQUIRE_MESSAGE(parsed, parsed.error().message);
+    return parsed->Make(context);
   };
 }
 

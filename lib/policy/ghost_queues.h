@@ -29,7 +29,7 @@ class GhostQueues {
   std::optional<Found> Find(std::uint64_t hash) const {
     const std::uint32_t number = index_.Find(hash << kListBits, *this);
     if (number == PositionIndex::kNone) return std::nullopt;
-    return Found{queues_[number].list(), queues_[number].weight()};
+    return At(number);
   }
 
   // Enters a key, which is in no queue, as the newest. Without memory it is forgotten.
@@ -49,7 +49,7 @@ class GhostQueues {
   std::optional<Found> Take(std::uint64_t hash) {
     const std::uint32_t number = index_.Find(hash << kListBits, *this);
     if (number == PositionIndex::kNone) return std::nullopt;
-    const Found found{queues_[number].list(), queues_[number].weight()};
+    const Found found = At(number);
     Forget(number);
     return found;
   }
@@ -98,6 +98,9 @@ class GhostQueues {
   static constexpr std::uint32_t kListMask = (1U << kListBits) - 1;
 
   std::uint64_t HashAt(std::uint32_t number) const { return queues_[number].hash(); }
+  Found At(std::uint32_t number) const {
+    return {queues_[number].list(), queues_[number].weight()};
+  }
 
   void Forget(std::uint32_t number) {
     index_.Erase(HashAt(number), number, *this);

@@ -25,7 +25,6 @@ class NodeLists {
   std::size_t MemoryBytes() const { return lists_.MemoryBytes(); }
 
   // Null when the list is empty.
-  PolicyNode* Newest(unsigned list) const { return lists_[lists_.Newest(list)].node(); }
   PolicyNode* Oldest(unsigned list) const { return lists_[lists_.Oldest(list)].node(); }
   // The next younger node of the same list; null after the newest.
   PolicyNode* Newer(const PolicyNode& node) const {

@@ -37,7 +37,6 @@ class RingLists {
   bool Has(std::uint32_t number) const { return number < slots_.size(); }
 
   // kNone when the list is empty.
-  std::uint32_t Newest(unsigned list) const { return lists_[list].newest; }
   std::uint32_t Oldest(unsigned list) const { return slots_[lists_[list].newest].newer; }
   // The next younger of the same list; kNone after the newest.
   std::uint32_t Newer(std::uint32_t number) const {

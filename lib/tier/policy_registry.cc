@@ -77,7 +77,9 @@ PolicyParameter Share(std::string name, double value, std::string help) {
 }
 
 // Adding a policy: one header, and one row here or below.
-std::vector<PolicyInfo> BuiltIn() {
+
+// The built-in ones to which the capacity is nothing.
+std::vector<PolicyInfo> UndividingPolicies() {
   return {
       {.name = "lru",
        .help = "the least recently used entry leaves",
@@ -132,7 +134,7 @@ std::vector<PolicyInfo> BuiltIn() {
   };
 }
 
-// The built-in ones that divide the capacity.
+// Those that divide the capacity.
 std::vector<PolicyInfo> DividingPolicies() {
   return {
       {.name = "s3-fifo",
@@ -220,7 +222,7 @@ std::vector<PolicyInfo> FilteringPolicies() {
 }
 
 std::vector<PolicyInfo> AllBuiltIn() {
-  std::vector<PolicyInfo> rows = BuiltIn();
+  std::vector<PolicyInfo> rows = UndividingPolicies();
   for (PolicyInfo& row : DividingPolicies()) rows.push_back(std::move(row));
   for (PolicyInfo& row : FilteringPolicies()) rows.push_back(std::move(row));
   return rows;
@@ -373,12 +375,6 @@ Result<PolicySpec> ParsePolicy(std::string_view text) {
   }
   return Fail(ErrorCode::kInvalidArgument,
               fmt::format("no policy {}; there are {}", Quoted(name), Names(rows)));
-}
-
-Result<std::unique_ptr<Policy>> MakePolicy(std::string_view text, const PolicyContext& context) {
-  auto spec = ParsePolicy(text);
-  if (!spec) return std::unexpected(spec.error());
-  return spec->Make(context);
 }
 
 }  // namespace kvcache

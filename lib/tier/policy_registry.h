@@ -26,7 +26,4 @@ struct PolicySpec {
 // "lru-k" or "lru-k:k=3,history=0". Errors: kInvalidArgument, naming what exists.
 Result<PolicySpec> ParsePolicy(std::string_view text);
 
-// ParsePolicy and Make in one.
-Result<std::unique_ptr<Policy>> MakePolicy(std::string_view text, const PolicyContext& context);
-
 }  // namespace kvcache

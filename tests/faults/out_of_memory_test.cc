@@ -264,7 +264,7 @@ TEST_CASE("what a policy has no memory to insert leaves nothing behind in it") {
     context.hash = [&](const PolicyNode& node) {
       return static_cast<std::uint64_t>(&node - nodes.data());
     };
-    const auto policy = std::move(*MakePolicy(spec, context));
+    const auto policy = ParsePolicy(spec)->Make(context);
     policy->SetCapacity(kNodes);
     std::size_t next = 0;
     const auto insert = [&] {
