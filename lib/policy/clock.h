@@ -12,10 +12,10 @@
 namespace kvcache {
 
 // The hand is at the oldest node; passing it makes it the newest.
-class Clock final : public FifoPolicy {
+class Clock final : public NodeQueuesPolicy {
  public:
   Clock(const PolicyContext& context, unsigned bits)
-      : FifoPolicy(context), most_hits_((1U << bits) - 1) {}
+      : NodeQueuesPolicy(context), most_hits_((1U << bits) - 1) {}
 
   void Insert(PolicyNode& node) override { lists_.Push(kRing, node); }
   void Touch(PolicyNode& node) override { CountHit(node, most_hits_); }

@@ -7,9 +7,9 @@
 
 namespace kvcache {
 
-class Fifo final : public FifoPolicy {
+class Fifo final : public NodeQueuesPolicy {
  public:
-  explicit Fifo(const PolicyContext& context) : FifoPolicy(context) {}
+  explicit Fifo(const PolicyContext& context) : NodeQueuesPolicy(context) {}
 
   void Insert(PolicyNode& node) override { lists_.Push(kQueue, node); }
   void Touch(PolicyNode&) override {}

@@ -13,8 +13,8 @@
 namespace kvcache {
 
 // Derived provides Insert, Touch and Evict, and Admit where it needs more. mark[0]: what hits
-// write, 0 at first; mark[1]: the weight. Lists is NodeLists, or NodeQueues where no node but the
-// oldest ever moves.
+// write, 0 at first; mark[1]: the weight. Lists is NodeLists (QueuePolicy), or NodeQueues
+// (NodeQueuesPolicy) where no node but the oldest ever moves.
 template <class Lists>
 class PolicyOver : public Policy {
  public:
@@ -70,6 +70,6 @@ class PolicyOver : public Policy {
 };
 
 using QueuePolicy = PolicyOver<NodeLists>;
-using FifoPolicy = PolicyOver<NodeQueues>;
+using NodeQueuesPolicy = PolicyOver<NodeQueues>;
 
 }  // namespace kvcache

@@ -22,10 +22,10 @@
 
 namespace kvcache {
 
-class S3Fifo final : public FifoPolicy {
+class S3Fifo final : public NodeQueuesPolicy {
  public:
   S3Fifo(const PolicyContext& context, double small, double ghost, std::uint32_t promote)
-      : FifoPolicy(context),
+      : NodeQueuesPolicy(context),
         hash_(context.hash),
         exact_(context.exact),
         small_share_(small),
@@ -38,7 +38,7 @@ class S3Fifo final : public FifoPolicy {
   }
 
   void Admit(PolicyNode& node, std::uint64_t hash, std::uint32_t weight) override {
-    FifoPolicy::Admit(node, hash, weight);
+    NodeQueuesPolicy::Admit(node, hash, weight);
     enters_ = TakeGhost(hash) ? kMain : kSmall;
   }
   void Insert(PolicyNode& node) override { lists_.Push(enters_, node); }
@@ -53,7 +53,7 @@ class S3Fifo final : public FifoPolicy {
     return victim;
   }
   std::size_t MemoryBytes() const override {
-    return FifoPolicy::MemoryBytes() + ghosts_.MemoryBytes() + exact_ghosts_.MemoryBytes();
+    return NodeQueuesPolicy::MemoryBytes() + ghosts_.MemoryBytes() + exact_ghosts_.MemoryBytes();
   }
 
  private:
