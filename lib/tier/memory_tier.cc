@@ -25,13 +25,13 @@ MemoryTier::MemoryTier(const TierOptions& options)
       due_mask_(DueMask(options.audit_one_in)),
       shards_(std::make_unique<Shard[]>(options.shards)),
       hits_(options.shards),
-      slabs_(*new SlabAllocator(options.alignment)) {}
+      slabs_(new SlabAllocator(options.alignment)) {}
 
 // From its body on the destructor cleans up.
 MemoryTier::MemoryTier(const TierOptions& options, const PolicySpec& policy) : MemoryTier(options) {
   policy_name_ = policy.ToString();
   if (options.ghost != nullptr) {
-    slabs_.AddOverhead(static_cast<std::int64_t>(options.ghost->MemoryBytes()));
+    slabs_->AddOverhead(static_cast<std::int64_t>(options.ghost->MemoryBytes()));
   }
   for (std::size_t i = 0; i < shards(); ++i) {
     shards_[i].Init(options.seed, NewOrdering(policy), options.ghost);
@@ -52,7 +52,6 @@ MemoryTier::~MemoryTier() {
     if (retired.entry != nullptr) Discard(*retired.entry);
     if (retired.buckets != nullptr) Table::Unmap(retired.buckets);
   }
-  slabs_.RemoveUser();
 }
 
 PolicyContext MemoryTier::Context() const {
@@ -87,15 +86,15 @@ Entry* MemoryTier::NewEntry(HashedKey hashed, std::string_view value, bool absen
 }
 
 void* MemoryTier::AllocateWithRoom(std::size_t size, Shard& shard) {
-  const std::size_t charge = slabs_.ChargeFor(size);
-  if (charge > slabs_.limit()) return nullptr;
+  const std::size_t charge = slabs_->ChargeFor(size);
+  if (charge > slabs_->limit()) return nullptr;
   CollectIfDue();
   // Tables, order or history have grown: slabs must go, and sparse ones come of evicting more than
   // goes in.
-  if (slabs_.OverLimit()) MakeRoom(charge, shard);
-  void* memory = slabs_.Allocate(size);
-  while (memory == nullptr && !slabs_.HasRoomFor(size) && MakeRoom(charge, shard)) {
-    memory = slabs_.Allocate(size);
+  if (slabs_->OverLimit()) MakeRoom(charge, shard);
+  void* memory = slabs_->Allocate(size);
+  while (memory == nullptr && !slabs_->HasRoomFor(size) && MakeRoom(charge, shard)) {
+    memory = slabs_->Allocate(size);
   }
   return memory;
 }
@@ -228,8 +227,8 @@ void MemoryTier::Repair(std::uint64_t hash) {
 void MemoryTier::ReportOverhead(Shard& shard) {
   const std::size_t bytes = shard.OverheadBytes();
   if (bytes == shard.reported_overhead) return;
-  slabs_.AddOverhead(static_cast<std::int64_t>(bytes) -
-                     static_cast<std::int64_t>(shard.reported_overhead));
+  slabs_->AddOverhead(static_cast<std::int64_t>(bytes) -
+                      static_cast<std::int64_t>(shard.reported_overhead));
   shard.reported_overhead = bytes;
 }
 
@@ -258,7 +257,7 @@ void MemoryTier::Retire(std::span<Entry* const> entries) {
 
 void MemoryTier::Retire(Table::Buckets& buckets) {
   retired_bytes_.fetch_add(buckets.bytes, std::memory_order_relaxed);
-  slabs_.AddOverhead(static_cast<std::int64_t>(buckets.bytes));
+  slabs_->AddOverhead(static_cast<std::int64_t>(buckets.bytes));
   try {
     const std::lock_guard lock(retired_mutex_);
     retired_.push_back({.buckets = &buckets, .stamp = epoch::Stamp()});
@@ -306,7 +305,7 @@ void MemoryTier::Free(std::span<const Retired> batch) {
   for (const Retired& retired : batch) {
     bytes += BytesOf(retired);
     if (retired.buckets != nullptr) {
-      slabs_.AddOverhead(-static_cast<std::int64_t>(retired.buckets->bytes));
+      slabs_->AddOverhead(-static_cast<std::int64_t>(retired.buckets->bytes));
       Table::Unmap(retired.buckets);
     } else if (retired.entry->referenced_once()) {
       blocks[count++] = retired.entry;
@@ -315,7 +314,7 @@ void MemoryTier::Free(std::span<const Retired> batch) {
     }
   }
   retired_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-  slabs_.Free(std::span(blocks).first(count));
+  slabs_->Free(std::span(blocks).first(count));
 }
 
 void MemoryTier::CollectIfDue() {
@@ -326,7 +325,7 @@ bool MemoryTier::MakeRoom(std::size_t charge, Shard& shard) {
   if (EmptySparseSlabs(1, false)) return true;
   // Readers that do not leave (a thread that lost its processor) are no reason to evict ever more.
   const std::uint64_t most_retired =
-      charge + std::max<std::uint64_t>(kCollectAbove, slabs_.limit() / 64);
+      charge + std::max<std::uint64_t>(kCollectAbove, slabs_->limit() / 64);
   const bool evicted = retired_bytes_.load(std::memory_order_relaxed) < most_retired &&
                        EvictBatch(charge, shard) > 0;
   return Collect(kCollectAtOnce) || evicted;
@@ -381,13 +380,13 @@ bool MemoryTier::EmptySparseSlabs(std::size_t most, bool wait) {
   if (moved > 0 && wait) epoch::WaitForReaders();
   if (moved > 0) Collect(wait ? kNoLimit : moved + kCollectAtOnce);
   bool any = false;
-  for (void* slab : slabs) any = slabs_.ReturnSlab(slab) || any;
+  for (void* slab : slabs) any = slabs_->ReturnSlab(slab) || any;
   return any;
 }
 
 // Takes one and moves what is in it; false when there is none, or no memory.
 bool MemoryTier::EmptySparseSlab(std::vector<void*>& slabs, std::size_t& moved) try {
-  const SlabAllocator::SparseSlab sparse = slabs_.TakeSparseSlab();
+  const SlabAllocator::SparseSlab sparse = slabs_->TakeSparseSlab();
   if (sparse.slab == nullptr) return false;
   slabs.push_back(sparse.slab);
   moved += sparse.blocks.size();
@@ -408,7 +407,7 @@ void MemoryTier::Move(Entry& entry) {
     size = entry.footprint();
   }
   // Not under the lock: making a huge page, which this may come to, can take tens of milliseconds.
-  void* memory = slabs_.Allocate(size);
+  void* memory = slabs_->Allocate(size);
   if (memory == nullptr) return;
   Shard& shard = ShardOf(hash);
   const std::lock_guard lock(shard.mutex());
@@ -446,8 +445,8 @@ Stats MemoryTier::GetStats() const {
     }
   });
   stats.total = SumShards(stats.shards);
-  stats.memory_bytes = slabs_.used();
-  stats.pinned_bytes = slabs_.pinned();
+  stats.memory_bytes = slabs_->used();
+  stats.pinned_bytes = slabs_->pinned();
   const std::lock_guard names(names_mutex_);
   stats.policy = policy_name_;
   stats.capacity = capacity_;

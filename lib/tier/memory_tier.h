@@ -139,11 +139,11 @@ class MemoryTier {
   void SetLimit(std::uint64_t bytes) { SetLimits(bytes, 0); }
   // Evicts a few entries if more is used than the limit; true when that was of use.
   bool GiveUp();
-  std::uint64_t used() const { return slabs_.used(); }
+  std::uint64_t used() const { return slabs_->used(); }
   // What of it is charged to entries; the rest is tables, order, history and what is free in slabs.
   std::uint64_t charged() const;
   // False when nothing can be cached at all.
-  bool enabled() const { return slabs_.limit() != 0; }
+  bool enabled() const { return slabs_->limit() != 0; }
 
   // Frees what no reader can hold any more, the oldest first, about `most` entries of it; true when
   // that was anything. Without a lock held.
@@ -159,6 +159,11 @@ class MemoryTier {
     Entry* entry = nullptr;             // or
     Table::Buckets* buckets = nullptr;  // one of the two
     std::uint64_t stamp = 0;
+  };
+
+  // It deletes itself when its last user goes.
+  struct EndUse {
+    void operator()(SlabAllocator* slabs) const { slabs->RemoveUser(); }
   };
 
   static constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 62;
@@ -219,7 +224,7 @@ class MemoryTier {
   const std::uint64_t due_mask_;  // something is due after hits of whose number it has no bit
   std::unique_ptr<Shard[]> shards_;
   HitCounters hits_;
-  SlabAllocator& slabs_;  // deletes itself when its last user goes
+  const std::unique_ptr<SlabAllocator, EndUse> slabs_;
   std::atomic<std::uint64_t> rotor_{0};
   std::atomic<std::uint64_t> retired_bytes_{0};
 

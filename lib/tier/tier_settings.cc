@@ -30,7 +30,7 @@ void MemoryTier::SetLimits(std::uint64_t bytes, std::uint64_t entries) {
     capacity_in_entries_ = in_entries;
     capacity_ = in_entries ? entries : bytes;
   }
-  slabs_.set_limit(in_entries ? kNoLimit : std::min(bytes, kNoLimit));
+  slabs_->set_limit(in_entries ? kNoLimit : std::min(bytes, kNoLimit));
   for (std::size_t i = 0; i < shards(); ++i) {
     const std::lock_guard lock(shards_[i].mutex());
     shards_[i].SetLimit(
@@ -47,13 +47,13 @@ void MemoryTier::SetCapacity(std::uint64_t bytes) {
   // Waiting for readers is paid for once in many evictions: one that lost its processor amid a hit
   // comes back after milliseconds.
   constexpr std::size_t kSlabsAtOnce = 64;
-  while (slabs_.OverLimit()) {
+  while (slabs_->OverLimit()) {
     if (EmptySparseSlabs(kSlabsAtOnce, true)) continue;
     bool evicted = false;
     for (std::size_t i = 0; i < kSlabsAtOnce; ++i) {
       if (EvictBatch(SlabAllocator::kSlabBytes, NextShard()) == 0) break;
       evicted = true;
-      if (!slabs_.OverLimit(retired_bytes_.load(std::memory_order_relaxed))) break;
+      if (!slabs_->OverLimit(retired_bytes_.load(std::memory_order_relaxed))) break;
     }
     epoch::WaitForReaders();
     if (!Collect() && !evicted) break;
@@ -86,7 +86,7 @@ void MemoryTier::SetCapacityEntries(std::uint64_t entries) {
 
 bool MemoryTier::GiveUp() {
   try {
-    return slabs_.OverLimit() && MakeRoom(SlabAllocator::kSlabBytes, NextShard());
+    return slabs_->OverLimit() && MakeRoom(SlabAllocator::kSlabBytes, NextShard());
   } catch (const std::bad_alloc&) {
     return false;  // none for the lists of who leaves
   }

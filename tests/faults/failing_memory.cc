@@ -10,6 +10,7 @@
 namespace kvcache::testing {
 
 thread_local std::int64_t requests_left = -1;
+thread_local std::int64_t blocks_held = 0;
 
 static bool RequestFails() {
   if (requests_left < 0) return false;
@@ -20,11 +21,18 @@ static bool RequestFails() {
 
 }  // namespace kvcache::testing
 
+using kvcache::testing::blocks_held;
 using kvcache::testing::RequestFails;
+
+static void GiveBack(void* memory) {
+  if (memory != nullptr) --blocks_held;
+  std::free(memory);
+}
 
 void* operator new(std::size_t size) {
   void* memory = RequestFails() ? nullptr : std::malloc(size == 0 ? 1 : size);
   if (memory == nullptr) throw std::bad_alloc();
+  ++blocks_held;
   return memory;
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
@@ -32,12 +40,13 @@ void* operator new(std::size_t size, std::align_val_t alignment) {
   if (RequestFails() || posix_memalign(&memory, static_cast<std::size_t>(alignment), size) != 0) {
     throw std::bad_alloc();
   }
+  ++blocks_held;
   return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { GiveBack(memory); }
+void operator delete(void* memory, std::size_t) noexcept { GiveBack(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { GiveBack(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { GiveBack(memory); }
 
 extern "C" {
 

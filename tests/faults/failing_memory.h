@@ -10,6 +10,9 @@ namespace kvcache::testing {
 // What is left of this thread's requests until they fail; none do while it is negative.
 extern thread_local std::int64_t requests_left;
 
+// What operator new has given this thread, less what the thread has given back.
+extern thread_local std::int64_t blocks_held;
+
 // While it exists the thread gets `granted` requests and no more.
 class MemoryLimit {
  public:

@@ -25,6 +25,7 @@
 #include "support/temp_folder.h"
 #include "support/text.h"
 #include "support/watchdog.h"
+#include "tier/memory_tier.h"
 #include "tier/policy_registry.h"
 
 namespace kvcache::testing {
@@ -250,6 +251,19 @@ bool Ends(std::int64_t granted, F&& call) {
     return true;
   } catch (const std::bad_alloc&) {
     return false;
+  }
+}
+
+TEST_CASE("memory runs out at every request of a tier's making, which leaves none behind") {
+  const PolicySpec spec = *ParsePolicy("lru");
+  const TierOptions options = {.capacity = kPlenty, .shards = 2};
+  bool made = false;
+  for (std::int64_t granted = 0; !made; ++granted) {
+    CAPTURE(granted);
+    REQUIRE(granted < 200);
+    const std::int64_t held = blocks_held;
+    made = Ends(granted, [&] { const MemoryTier tier(options, spec); });
+    CHECK(blocks_held == held);
   }
 }
 
