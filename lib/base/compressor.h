@@ -1,4 +1,4 @@
-// Compression of what is written, as ByteSource unpacks it.
+// Compression of what is written: gzip or zstd, as the name of the file says.
 #pragma once
 
 #include <memory>
