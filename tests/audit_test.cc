@@ -153,6 +153,28 @@ TEST_CASE("the callback may call the cache") {
   CHECK(seen == "new, read");
 }
 
+// Under policies whose hits take the lock, a hit is found where MultiGet registers its loads.
+TEST_CASE("the callback may call the cache for a key that the same MultiGet is to load") {
+  Cache* cache = nullptr;
+  std::string seen;
+  Options options = Audited();
+  options.on_disagreement = [&](std::string_view) { seen = Look(*cache, "l"); };
+  ForEachPolicy(options, [&](Scene& scene) {
+    cache = &scene.cache();
+    seen.clear();
+    scene.Warm("k", "old");
+    scene.PutBehind("k", "new");
+    scene.PutBehind("l", "1");
+    const std::string looked = LookAtAll(*cache, {"l", "k", "m"});
+    const bool called_first = seen == "1, read";
+    CHECK(seen == (called_first ? "1, read" : "1, hit"));
+    CHECK(looked == (called_first ? "1, hit; old, hit; (absent)" : "1, read; old, hit; (absent)"));
+    CHECK(scene.stats().disagreements == 1);
+    CHECK(scene.store().reads("l") == 2);  // the load, and the audit of the later look
+    CHECK(LookAtAll(*cache, {"k", "l"}) == "new, read; 1, hit");
+  });
+}
+
 TEST_CASE("the key that is looked up may lie in the string that takes its value") {
   Scene scene(Audited());
   const std::string key(100, 'k');  // not within the string itself

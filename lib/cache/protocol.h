@@ -81,7 +81,8 @@ class alignas(64) Protocol {
     Entry* entry = nullptr;       // what was found, with one reference; null: nothing (yet)
     std::string_view value = {};  // in it
     std::optional<Error> error = std::nullopt;
-    std::size_t index = 0;  // among the keys of a MultiGet
+    Entry* audited = nullptr;  // a hit to be compared with the store, with one reference
+    std::size_t index = 0;     // among the keys of a MultiGet
 
     bool Joins() const { return role == InFlight::Role::kJoins; }
     // One of many that the tier has no use for: those that it caches tell enough of what they cost.
@@ -105,6 +106,7 @@ class alignas(64) Protocol {
   void Record(HashedKey key, const Result<std::optional<Value>>& result);
   Result<std::optional<Value>> Read(HashedKey key);
   bool FindAgain(Fetch& fetch, std::optional<Value>& found);
+  void AuditHit(const Fetch& fetch);
   Result<std::optional<Value>> Resolve(Fetch& fetch);
   StoreRead ReadStore(std::span<Fetch*> fetches);
   void TellSplit(std::span<Fetch* const> fetches, std::uint64_t nanoseconds,

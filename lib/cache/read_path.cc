@@ -81,32 +81,36 @@ void Protocol::Record(HashedKey key, const Result<std::optional<Value>>& result)
 // What a lookup that found nothing without the lock does. Out of the hit path's code.
 [[gnu::noinline, gnu::cold]] Result<std::optional<Value>> Protocol::Read(HashedKey key) {
   Fetch fetch(key);
-  if (std::optional<Value> found; FindAgain(fetch, found)) return found;
+  if (std::optional<Value> found; FindAgain(fetch, found)) {
+    AuditHit(fetch);
+    return found;
+  }
   return Resolve(fetch);
 }
 
 // Looks again under the lock, and if the key is not there registers the read, in one critical
-// section. True when it was there.
+// section. True when it was there; the caller then calls AuditHit, once no load of its own is in
+// flight, for which the callback might wait.
 bool Protocol::FindAgain(Fetch& fetch, std::optional<Value>& found) {
   const HashedKey key = fetch.load.key;
   Shard& shard = ShardOf(key);
-  Entry* audited = nullptr;
-  {
-    const std::lock_guard lock(shard.mutex());
-    Entry* entry = shard.Find(key.hash, key.key);
-    if (entry == nullptr) {
-      fetch.role = LaneOf(key).in_flight.BeginRead(fetch.load);
-      ShardStats& counters = shard.counters();
-      ++counters.misses;
-      ++(fetch.Joins() ? counters.shared_loads : counters.loads);
-      fetch.caches = fetch.role == InFlight::Role::kLoads && tier_.Admits(key.hash);
-      return false;
-    }
-    audited = tier_.HitLocked(key.hash, *entry);
-    found = ValueOf(*entry);
+  const std::lock_guard lock(shard.mutex());
+  Entry* entry = shard.Find(key.hash, key.key);
+  if (entry == nullptr) {
+    fetch.role = LaneOf(key).in_flight.BeginRead(fetch.load);
+    ShardStats& counters = shard.counters();
+    ++counters.misses;
+    ++(fetch.Joins() ? counters.shared_loads : counters.loads);
+    fetch.caches = fetch.role == InFlight::Role::kLoads && tier_.Admits(key.hash);
+    return false;
   }
-  if (audited != nullptr) Audit(key.hash, *audited);
+  fetch.audited = tier_.HitLocked(key.hash, *entry);
+  found = ValueOf(*entry);
   return true;
+}
+
+void Protocol::AuditHit(const Fetch& fetch) {
+  if (fetch.audited != nullptr) Audit(fetch.load.key.hash, *fetch.audited);
 }
 
 Result<std::optional<Value>> Protocol::Resolve(Fetch& fetch) {
@@ -270,7 +274,7 @@ void Protocol::FetchMissing(std::span<const HashedKey> keys, std::span<const std
                             std::span<Result<std::optional<Value>>> results) {
   std::vector<std::pair<std::size_t, std::size_t>> repeated;  // index, and that of the first
   std::unordered_map<std::string_view, std::size_t> first;    // of keys that are really missing
-  std::deque<Fetch> fetches;                                  // of those; a load stays where it is
+  std::deque<Fetch> fetches;  // of those, and of hits to be audited; a load stays where it is
   std::vector<Fetch*> own;
   own.reserve(missing.size());
   StoreRead read;
@@ -284,7 +288,7 @@ void Protocol::FetchMissing(std::span<const HashedKey> keys, std::span<const std
       fetch.index = i;
       if (std::optional<Value> found; FindAgain(fetch, found)) {
         results[i] = std::move(found);
-        fetches.pop_back();
+        if (fetch.audited == nullptr) fetches.pop_back();
         continue;
       }
       if (!fetch.Joins()) own.push_back(&fetch);
@@ -298,6 +302,7 @@ void Protocol::FetchMissing(std::span<const HashedKey> keys, std::span<const std
   for (Fetch* fetch : own) {
     results[fetch->index] = Finish(*fetch, std::exchange(read.nanoseconds, 0));
   }
+  for (const Fetch& fetch : fetches) AuditHit(fetch);
   if (read.out_of_memory) throw std::bad_alloc();
   for (Fetch& fetch : fetches) {
     if (fetch.Joins()) results[fetch.index] = fetch.load.answer->Wait();
