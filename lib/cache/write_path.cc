@@ -3,6 +3,7 @@
 
 #include "base/stopwatch.h"
 #include "cache/guarded.h"
+#include "cache/key_ranges.h"
 #include "cache/protocol.h"
 #include "cache/writes.h"
 
@@ -50,7 +51,7 @@ Result<void> Protocol::Delete(std::string_view key, const WriteOptions& options)
 Result<void> Protocol::Write(const Batch& batch, const WriteOptions& options) {
   std::vector<KeyWrite> keys;
   keys.reserve(batch.size());
-  std::vector<std::pair<std::string_view, std::string_view>> ranges;
+  std::vector<KeyRanges::Range> ranges;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const Operation operation = batch[i];
     using Kind = Operation::Kind;
@@ -62,15 +63,11 @@ Result<void> Protocol::Write(const Batch& batch, const WriteOptions& options) {
       keys.emplace_back(Hashed(operation.key), KeyWrite::Outcome::kDeleted);
     }
   }
-  const Scope in_ranges = [this, &ranges](std::string_view key) {
-    for (const auto& [begin, end] : ranges) {
-      if (store_->Compare(begin, key) <= 0 && store_->Compare(key, end) < 0) return true;
-    }
-    return false;
-  };
+  const KeyRanges deleted(*store_, std::move(ranges));
+  const Scope in_ranges = [&deleted](std::string_view key) { return deleted.Contains(key); };
   // The scope first: it crosses the batch's own keys in it, for their order counts and is not kept.
   ScopeWrites scope_writes(*this, in_ranges);
-  if (!ranges.empty()) scope_writes.Begin();
+  if (!deleted.empty()) scope_writes.Begin();
   return WriteKeys(keys, options.fill_tier, [&] { return store_->Write(batch, options); });
 }
 
