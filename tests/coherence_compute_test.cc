@@ -155,6 +155,149 @@ TEST_CASE("changes of the key while its value is computed: cache and store still
   });
 }
 
+// What has to become of "computed" when the store has got `stored` while it was computed.
+void CheckComputed(Scene& scene, SlowComputation& computation, Task& caller) {
+  const std::string stored = ReadStore(scene.behind(), "k");
+  computation.gate.Open();
+  const bool again = stored == kAbsent;
+  CHECK(caller.Join() == (again ? "computed" : stored));
+  CHECK(computation.runs == (again ? 2 : 1));
+  CHECK(ReadStore(scene.behind(), "k") == (again ? "computed" : stored));
+  scene.CheckSettled("k");
+}
+
+TEST_CASE("what is computed does not replace what others have done to the key meanwhile") {
+  ForEach(AllChanges(), [](Scene& scene, const Change& change) {
+    CHECK(Text(scene.behind().Delete("k", {})) == "ok");
+    SlowComputation computation("computed");
+    Task caller = StartCompute(scene, computation);
+    computation.gate.AwaitArrival();
+    Apply(scene, change);
+    CheckComputed(scene, computation, caller);
+  });
+}
+
+TEST_CASE("nor what others do once the store has said that the key is absent") {
+  ForEach(AllChanges(), [](Scene& scene, const Change& change) {
+    CHECK(Text(scene.behind().Delete("k", {})) == "ok");
+    const auto look = scene.store().Hold(Point::kAfterRead, "k");
+    const auto second_look = scene.store().Hold(Point::kAfterRead, "k");
+    look->Open();
+    SlowComputation computation("computed");
+    Task caller = StartCompute(scene, computation);
+    second_look->AwaitArrival();
+    Apply(scene, change);
+    second_look->Open();
+    computation.gate.AwaitArrival();
+    CheckComputed(scene, computation, caller);
+  });
+}
+
+TEST_CASE("nor what a write does that began before and ends while a value is computed") {
+  ForEach(Writes(), [](Scene& scene, const Change& change) {
+    CHECK(Text(scene.behind().Delete("k", {})) == "ok");
+    const auto gate = scene.store().Hold(Point::kBeforeWrite);
+    Task write = Start(scene, change);
+    gate->AwaitArrival();
+    SlowComputation computation("computed");
+    Task caller = StartCompute(scene, computation);
+    computation.gate.AwaitArrival();
+    gate->Open();
+    CHECK(write.Join() == "ok");
+    CheckComputed(scene, computation, caller);
+  });
+}
+
+TEST_CASE(
+    "a write that outlasts the computation makes nobody compute again, nor one of another key") {
+  ForEach(Writes(), [](Scene& scene, const Change& change) {
+    CHECK(Text(scene.behind().Delete("k", {})) == "ok");
+    const auto gate = scene.store().Hold(Point::kBeforeWrite);
+    Task write = Start(scene, change);
+    gate->AwaitArrival();
+    SlowComputation computation("computed");
+    Task caller = StartCompute(scene, computation);
+    computation.gate.AwaitArrival();
+    CHECK(scene.Put("l", "other") == "ok");
+    scene.cache().InvalidatePrefix("l");
+    CHECK(Text(scene.cache().DeleteRange("l", "m")) == "ok");
+    computation.gate.Open();
+    CHECK(caller.Join() == "computed");
+    CHECK(computation.runs == 1);
+    gate->Open();
+    CHECK(write.Join() == "ok");
+    CHECK(ReadStore(scene.behind(), "k") == change.after);
+    scene.CheckSettled("k");
+  });
+}
+
+TEST_CASE("nor does one that begins while the value is computed, and outlasts that") {
+  ForEachPolicy([](Scene& scene) {
+    SlowComputation computation("computed");
+    Task caller = StartCompute(scene, computation);
+    computation.gate.AwaitArrival();
+    const auto gate = scene.store().Hold(Point::kBeforeWrite);
+    Task write = scene.StartPut("k", "new");
+    gate->AwaitArrival();
+    computation.gate.Open();
+    CHECK(caller.Join() == "computed");
+    CHECK(computation.runs == 1);
+    gate->Open();
+    CHECK(write.Join() == "ok");
+    CHECK(ReadStore(scene.behind(), "k") == "new");
+    scene.CheckSettled("k");
+  });
+}
+
+TEST_CASE("a computation that fails after another's write leaves that as it is") {
+  ForEach(Writes(), [](Scene& scene, const Change& change) {
+    CHECK(Text(scene.behind().Delete("k", {})) == "ok");
+    const auto compute = [&]() -> Result<std::string> {
+      Task write = Start(scene, change);
+      CHECK(write.Join() == "ok");
+      throw std::runtime_error("thrown");
+    };
+    CHECK(Text(scene.cache().GetOrCompute("k", compute)).find("thrown") != std::string::npos);
+    CHECK(ReadStore(scene.behind(), "k") == change.after);
+    scene.CheckSettled("k");
+    CHECK(scene.Put("k", "newer") == "ok");
+    CHECK(scene.Look("k") == "newer, hit");
+  });
+}
+
+TEST_CASE("what a computation does to its own key itself comes before its value") {
+  ForEach(AllChanges(), [](Scene& scene, const Change& change) {
+    CHECK(Text(scene.behind().Delete("k", {})) == "ok");
+    int runs = 0;
+    const auto compute = [&]() -> Result<std::string> {
+      ++runs;
+      Apply(scene, change);
+      return "computed";
+    };
+    CHECK(Text(scene.cache().GetOrCompute("k", compute)) == "computed");
+    CHECK(runs == 1);
+    CHECK(ReadStore(scene.behind(), "k") == "computed");
+    CHECK(scene.Look("k") == "computed, hit");
+  });
+}
+
+TEST_CASE("GetOrCompute in a WriteWith of the key computes once") {
+  ForEachPolicy([](Scene& scene) {
+    int runs = 0;
+    const auto commit = [&]() -> Result<void> {
+      const auto compute = [&]() -> Result<std::string> { return std::to_string(++runs); };
+      const std::string got = Text(scene.cache().GetOrCompute("k", compute));
+      CHECK(got == std::to_string(runs));
+      return scene.behind().Delete("k", {});
+    };
+    const std::string_view key = "k";
+    CHECK(Text(scene.cache().WriteWith({&key, 1}, commit)) == "ok");
+    CHECK(Text(scene.cache().WriteWith(KeyRange{.from = "k", .to = {}}, commit)) == "ok");
+    CHECK(runs == 2);
+    CHECK(scene.Look("k") == kAbsent);
+  });
+}
+
 Options WithAbsences() {
   Options options = Capacity(std::uint64_t{8} << 20, 2);
   options.cache_absent = true;

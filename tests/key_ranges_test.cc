@@ -52,7 +52,7 @@ TEST_CASE("a key is in a set of ranges when it is in one of them, in either orde
   for (const bool reversed : {false, true}) {
     const OrderingStore store(reversed);
     for (int round = 0; round < 2000; ++round) {
-      std::vector<std::string> bounds(2 * Below(random, 9));
+      std::vector<std::string> bounds(std::size_t{2} * Below(random, 9));
       for (std::string& bound : bounds) bound = AnyKey(random);
       std::vector<KeyRanges::Range> ranges;
       for (std::size_t i = 0; i < bounds.size(); i += 2) {

@@ -46,6 +46,7 @@ void InFlight::BeginWrite(KeyMark& write) {
 
 bool InFlight::EndWrite(KeyMark& write) {
   writes_.Remove(write);
+  BreakLease(write.key);
   return !write.crossed;
 }
 
@@ -54,11 +55,15 @@ void InFlight::BeginScope(const Scope& scope) {
   Invalidate(scope);
 }
 
-void InFlight::EndScope(const Scope& scope) { std::erase(scopes_, &scope); }
+void InFlight::EndScope(const Scope& scope) {
+  std::erase(scopes_, &scope);
+  BreakLeases(scope);
+}
 
 void InFlight::Invalidate(HashedKey key) {
   Cross(key);
   Overtake(key);
+  BreakLease(key);
 }
 
 void InFlight::Invalidate(const Scope& scope) {
@@ -66,6 +71,7 @@ void InFlight::Invalidate(const Scope& scope) {
     if (scope(write.key.key)) write.crossed = true;
   });
   loads_.RemoveIf([&](const Load& load) { return scope(load.key.key); });
+  BreakLeases(scope);
 }
 
 bool InFlight::InScope(std::string_view key) const {
@@ -81,6 +87,20 @@ bool InFlight::Cross(HashedKey key) {
 
 void InFlight::Overtake(HashedKey key) {
   if (const Load* load = loads_.Find(key)) loads_.Remove(*load);
+}
+
+// What a computation itself does to its key comes before its value, and does not count.
+void InFlight::BreakLease(HashedKey key) {
+  if (leases_.empty()) return;
+  leases_.ForEachOf(key, [thread = std::this_thread::get_id()](Lease& lease) {
+    if (lease.thread != thread) lease.broken = true;
+  });
+}
+
+void InFlight::BreakLeases(const Scope& scope) {
+  leases_.ForEach([&](const Lease& lease) {
+    if (scope(lease.key.key)) BreakLease(lease.key);
+  });
 }
 
 }  // namespace kvcache

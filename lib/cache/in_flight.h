@@ -15,6 +15,12 @@
 //
 // A write of a scope (a range of keys, or all) crosses the writes and overtakes the loads in it,
 // now and while it lasts.
+//
+// What GetOrCompute computes may be older than what others write meanwhile, so it has a lease of
+// its key, from before it finds that absent. A write of the key by another thread that ends, or an
+// invalidation (as which a scope's beginning counts), breaks it, and what was computed is not
+// written then. A write that lasts does not: it may last longer than many computations, and wait
+// for one.
 #pragma once
 
 #include <cassert>
@@ -26,6 +32,7 @@
 #include <mutex>
 #include <optional>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/hash.h"
@@ -72,13 +79,25 @@ struct KeyMark {
   KeyMark* next = nullptr;  // FlightTable's
 };
 
-// Loads and marks lie with their callers, with the bytes of their keys, and stay where they are
-// while they are registered.
+// One computation of a key's value.
+struct Lease {
+  explicit Lease(HashedKey hashed) : key(hashed) {}
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  const HashedKey key;
+  const std::thread::id thread = std::this_thread::get_id();
+  bool broken = false;    // under the shard's lock
+  Lease* next = nullptr;  // FlightTable's
+};
+
+// Loads, leases and marks lie with their callers, with the bytes of their keys, and stay where they
+// are while they are registered.
 class InFlight {
  public:
   InFlight() = default;
   // Else the cache is being destroyed while calls run.
-  ~InFlight() { assert(writes_.empty() && loads_.empty() && scopes_.empty()); }
+  ~InFlight() { assert(writes_.empty() && loads_.empty() && leases_.empty() && scopes_.empty()); }
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
 
@@ -103,6 +122,10 @@ class InFlight {
   void BeginScope(const Scope& scope);
   void EndScope(const Scope& scope);
 
+  // Around one computation.
+  void BeginLease(Lease& lease) { leases_.Insert(lease); }
+  void EndLease(Lease& lease) { leases_.Remove(lease); }
+
   // The store changed behind the cache's back, before this call.
   void Invalidate(HashedKey key);
   void Invalidate(const Scope& scope);
@@ -111,9 +134,12 @@ class InFlight {
   bool InScope(std::string_view key) const;
   bool Cross(HashedKey key);
   void Overtake(HashedKey key);
+  void BreakLease(HashedKey key);
+  void BreakLeases(const Scope& scope);
 
   FlightTable<KeyMark> writes_;
   FlightTable<Load> loads_;  // those that are not stale: one a key
+  FlightTable<Lease> leases_;
   std::vector<const Scope*> scopes_;
 };
 

@@ -23,7 +23,9 @@
 
 namespace kvcache {
 
-struct KeyWrite;  // writes.h
+// writes.h
+class KeyLease;
+struct KeyWrite;
 
 // Aligned, so that what a hit reads of it is two lines, the recorder's bound included.
 class alignas(64) Protocol {
@@ -61,6 +63,7 @@ class alignas(64) Protocol {
   Store& store() { return *store_; }
 
  private:
+  friend class KeyLease;
   friend class KeyWrites;
   friend class ScopeWrites;
 
@@ -128,6 +131,7 @@ class alignas(64) Protocol {
   Result<std::optional<Value>> ComputeAndPublish(
       const std::string& key, Answer& answer, const std::function<Result<std::string>()>& compute,
       const WriteOptions& options);
+  Result<bool> PutUnder(const KeyLease& lease, std::string_view value, const WriteOptions& options);
   template <class Commit>
   Result<void> WriteKeys(std::span<KeyWrite> writes, bool fill_tier, Commit&& commit);
   // Calls `commit`, and counts its time in a lane; which one does not matter.

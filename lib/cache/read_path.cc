@@ -7,6 +7,7 @@
 #include "base/stopwatch.h"
 #include "cache/guarded.h"
 #include "cache/protocol.h"
+#include "cache/writes.h"
 
 namespace kvcache {
 namespace {
@@ -398,15 +399,18 @@ Result<std::optional<Value>> Protocol::ComputeAndPublish(
 Result<std::optional<Value>> Protocol::Compute(std::string_view key,
                                                const std::function<Result<std::string>()>& compute,
                                                const WriteOptions& options) {
-  auto found = Find(Hashed(key));
-  if (!found || *found) return found;
-  auto computed = Guarded<Result<std::string>>(compute);
-  if (!computed) return std::unexpected(std::move(computed.error()));
-  if (auto written = Put(key, *computed, options); !written) {
-    return std::unexpected(std::move(written.error()));
+  for (;;) {
+    const KeyLease lease(*this, Hashed(key));
+    auto found = Find(lease.key());
+    if (!found || *found) return found;
+    auto computed = Guarded<Result<std::string>>(compute);
+    if (!computed) return std::unexpected(std::move(computed.error()));
+    const auto written = PutUnder(lease, *computed, options);
+    if (!written) return std::unexpected(written.error());
+    if (!*written) continue;
+    Entry* entry = tier_.NewLooseEntry(*computed);
+    return Value(entry, {entry->value().data(), computed->size()}, false);
   }
-  Entry* entry = tier_.NewLooseEntry(*computed);
-  return Value(entry, {entry->value().data(), computed->size()}, false);
 }
 
 }  // namespace kvcache

@@ -43,6 +43,22 @@ Result<void> Protocol::Put(std::string_view key, std::string_view value,
                    [&] { return store_->Put(key, value, options); });
 }
 
+// False, and nothing is written, when the lease is broken.
+Result<bool> Protocol::PutUnder(const KeyLease& lease, std::string_view value,
+                                const WriteOptions& options) {
+  KeyWrite write(lease.key(), KeyWrite::Outcome::kPut, value);
+  bool broken = false;
+  auto written = WriteKeys({&write, 1}, options.fill_tier, [&]() -> Result<void> {
+    // Looked at when this write has begun: one that ends later has been under way beside it.
+    broken = lease.broken();
+    if (broken) return Fail(ErrorCode::kBusy, {});
+    return store_->Put(lease.key().key, value, options);
+  });
+  if (broken) return false;
+  if (!written) return std::unexpected(std::move(written.error()));
+  return true;
+}
+
 Result<void> Protocol::Delete(std::string_view key, const WriteOptions& options) {
   KeyWrite write(Hashed(key), KeyWrite::Outcome::kDeleted);
   return WriteKeys({&write, 1}, options.fill_tier, [&] { return store_->Delete(key, options); });

@@ -102,6 +102,21 @@ void KeyWrites::EndShard(std::span<KeyWrite> writes) {
   }
 }
 
+KeyLease::KeyLease(Protocol& cache, HashedKey key) : cache_(cache), lease_(key) {
+  const std::lock_guard lock(cache_.ShardOf(key).mutex());
+  cache_.LaneOf(key).in_flight.BeginLease(lease_);
+}
+
+KeyLease::~KeyLease() {
+  const std::lock_guard lock(cache_.ShardOf(key()).mutex());
+  cache_.LaneOf(key()).in_flight.EndLease(lease_);
+}
+
+bool KeyLease::broken() const {
+  const std::lock_guard lock(cache_.ShardOf(key()).mutex());
+  return lease_.broken;
+}
+
 void ScopeWrites::Begin() {
   for (; begun_ < cache_.tier_.shards(); ++begun_) {
     const std::lock_guard lock(cache_.tier_.shard(begun_).mutex());

@@ -56,6 +56,22 @@ class KeyWrites {
   std::size_t ended_ = 0;
 };
 
+// Has a lease of a key, from construction to destruction.
+class KeyLease {
+ public:
+  KeyLease(Protocol& cache, HashedKey key);
+  ~KeyLease();
+  KeyLease(const KeyLease&) = delete;
+  KeyLease& operator=(const KeyLease&) = delete;
+
+  HashedKey key() const { return lease_.key; }
+  bool broken() const;
+
+ private:
+  Protocol& cache_;
+  Lease lease_;
+};
+
 // Marks every key in a scope as being written, from Begin to destruction, and drops what is cached
 // of it. The scope is borrowed.
 class ScopeWrites {

@@ -157,7 +157,7 @@ void Caller::Contains() {
   NoteLookup(key, called, returned, *found ? kSomething : kNothing);
 }
 
-// Who computes has read an absence, and then writes.
+// Who computes has read an absence, and then writes, or finds what another has written meanwhile.
 void Caller::GetOrCompute() {
   const std::size_t key = AnyKey();
   const Version version = NewVersion();
@@ -175,8 +175,8 @@ void Caller::GetOrCompute() {
     if (value) NoteLookup(key, called, returned, got);
     return;
   }
-  if (value && got != version) Complain("GetOrCompute returned another value than it computed");
   NoteLookup(key, called, computed, kNothing);
+  if (value && got != version) return NoteLookup(key, computed, returned, got);
   const Effect effect = value ? Effect::kWrites : Effect::kMayWrite;
   Note(history_, effect, Only(key), computed, returned).versions[key] = version;
 }

@@ -24,7 +24,7 @@
 // - Delete, with absences cached, is Put of another value. A value, or absence, that is not cached
 //   (no room, fill_tier, cache_absent) is one cached and evicted at once.
 // - WriteWith is Put, or DeleteRange, that caches nothing; CatchUp is DeleteRange of all keys; what
-//   GetOrCompute does to the tier is Get and Put.
+//   GetOrCompute does to the tier is Get and Put; one whose lease is broken fails without effect.
 // - SetPolicy and SetCapacity evict, or do nothing to the tier's contents.
 #pragma once
 

@@ -88,6 +88,12 @@ class Cache {
   // Of callers that find the same key absent at once, one computes and the others wait for it; its
   // error is theirs. `compute` must not call GetOrCompute for the same key, nor for one whose
   // computation may wait for this one: they would wait for ever.
+  // What is computed may be older than what others do to the key meanwhile. When a write of it, of
+  // whatever outcome, has returned to another thread since it was found absent, or an invalidation
+  // of it, nothing of what was computed is kept: the value that there is now is returned, or if
+  // there is none, `compute` called again, as often as that happens; so it must not wait for
+  // another thread's doing so each time. Only a write that has not returned when the computed value
+  // goes to the store may still be replaced by it, and what `compute` itself writes, on its thread.
   Result<Value> GetOrCompute(std::string_view key,
                              const std::function<Result<std::string>()>& compute,
                              const WriteOptions& = {});
