@@ -175,6 +175,32 @@ TEST_CASE("the callback may call the cache for a key that the same MultiGet is t
   });
 }
 
+TEST_CASE(
+    "the callback may call GetOrCompute for the key that a GetOrCompute finds at its second look") {
+  Cache* cache = nullptr;
+  std::vector<std::string> seen;
+  const auto compute = [] { return Result<std::string>("computed"); };
+  Options options = Audited();
+  options.on_disagreement = [&](std::string_view key) {
+    seen.push_back(Text(cache->GetOrCompute(key, compute)));
+  };
+  ForEachPolicy(options, [&](Scene& scene) {
+    cache = &scene.cache();
+    seen.clear();
+    const auto look = scene.store().Hold(Point::kAfterRead, "k");
+    Task caller([&] { return Text(cache->GetOrCompute("k", compute)); });
+    look->AwaitArrival();
+    CHECK(scene.Put("k", "old") == "ok");
+    CHECK(Text(scene.behind().Delete("k", {})) == "ok");
+    look->Open();
+    CHECK(caller.Join() == "old");
+    CHECK(seen == std::vector<std::string>{"computed"});
+    CHECK(ReadStore(scene.behind(), "k") == "computed");
+    CheckAudits(scene, 1, 1);
+    CHECK(scene.cache().GetStats().pinned_bytes == 0);
+  });
+}
+
 TEST_CASE("the key that is looked up may lie in the string that takes its value") {
   Scene scene(Audited());
   const std::string key(100, 'k');  // not within the string itself

@@ -9,22 +9,27 @@ namespace kvcache {
 // Every write and invalidation of a key unlinks its entry before the store is written, and an entry
 // is linked once. So one that a hit found and that is still linked when the store was read equals
 // what the store held meanwhile; no mark of its own is needed.
-void Protocol::Audit(std::uint64_t hash, Entry& entry) {
+bool Protocol::Audit(std::uint64_t hash, Entry& entry, Telling telling) {
   const Value held(&entry, entry.value(), true);  // gives the reference back
   const std::optional<bool> agrees = StoreAgrees(entry);
-  if (!agrees) return;
+  if (!agrees) return false;
   Shard& shard = tier_.ShardOf(hash);
   {
     const std::lock_guard lock(shard.mutex());
-    if (!shard.Holds(hash, entry)) return;
+    if (!shard.Holds(hash, entry)) return false;
     ++shard.counters().audits;
-    if (*agrees) return;
+    if (*agrees) return false;
     ++shard.counters().disagreements;
     tier_.Drop(shard, hash, entry.key());
   }
+  if (telling == Telling::kNow) TellDisagreement(entry.key());
+  return true;
+}
+
+void Protocol::TellDisagreement(std::string_view key) {
   if (on_disagreement_ == nullptr) return;
   try {
-    on_disagreement_(entry.key());
+    on_disagreement_(key);
   } catch (...) {
     return;  // not the lookup's
   }

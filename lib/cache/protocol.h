@@ -101,13 +101,17 @@ class alignas(64) Protocol {
   Shard& ShardOf(HashedKey key) { return tier_.ShardOf(key.hash); }
   Lane& LaneOf(HashedKey key) { return lanes_[tier_.ShardIndex(key.hash)]; }
 
-  void Audit(std::uint64_t hash, Entry& entry);
+  // Whether the store disagrees, which the caller may have to tell.
+  enum class Telling : std::uint8_t { kNow, kByCaller };
+  bool Audit(std::uint64_t hash, Entry& entry, Telling telling = Telling::kNow);
+  void TellDisagreement(std::string_view key);
   std::optional<bool> StoreAgrees(const Entry& entry);
   Result<std::optional<Value>> Find(HashedKey key);
   Result<std::optional<Value>> FindAndRecord(HashedKey key);
   Result<bool> FindAndRecord(HashedKey key, std::string& value);
   void Record(HashedKey key, const Result<std::optional<Value>>& result);
   Result<std::optional<Value>> Read(HashedKey key);
+  Result<std::optional<Value>> FindUntold(HashedKey key, bool& disagreed);
   bool FindAgain(Fetch& fetch, std::optional<Value>& found);
   void AuditHit(const Fetch& fetch);
   Result<std::optional<Value>> Resolve(Fetch& fetch);
@@ -127,7 +131,7 @@ class alignas(64) Protocol {
                               const WriteOptions& options);
   Result<std::optional<Value>> Compute(std::string_view key,
                                        const std::function<Result<std::string>()>& compute,
-                                       const WriteOptions& options);
+                                       const WriteOptions& options, bool& disagreed);
   Result<std::optional<Value>> ComputeAndPublish(
       const std::string& key, Answer& answer, const std::function<Result<std::string>()>& compute,
       const WriteOptions& options);

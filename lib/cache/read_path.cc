@@ -89,6 +89,17 @@ void Protocol::Record(HashedKey key, const Result<std::optional<Value>>& result)
   return Resolve(fetch);
 }
 
+// As Find, but of what the store does not have so it only says that there is something to tell.
+Result<std::optional<Value>> Protocol::FindUntold(HashedKey key, bool& disagreed) {
+  Fetch fetch(key);
+  std::optional<Value> found;
+  if (!FindAgain(fetch, found)) return Resolve(fetch);
+  if (fetch.audited != nullptr) {
+    disagreed |= Audit(key.hash, *fetch.audited, Telling::kByCaller);
+  }
+  return found;
+}
+
 // Looks again under the lock, and if the key is not there registers the read, in one critical
 // section. True when it was there; the caller then calls AuditHit, once no load of its own is in
 // flight, for which the callback might wait.
@@ -378,15 +389,17 @@ Result<std::optional<Value>> Protocol::ComputeAndPublish(
     const std::string& key, Answer& answer, const std::function<Result<std::string>()>& compute,
     const WriteOptions& options) {
   Result<std::optional<Value>> result = Fail(ErrorCode::kInternal, "out of memory");
+  bool disagreed = false;
   const auto publish = [&] {
     {
       const std::lock_guard lock(computing_mutex_);
       computing_.erase(key);
     }
     answer.Publish(result);
+    if (disagreed) TellDisagreement(key);  // only now: the callback may ask for this very value
   };
   try {
-    result = Compute(key, compute, options);
+    result = Compute(key, compute, options, disagreed);
   } catch (const std::bad_alloc&) {
     publish();
     throw;
@@ -398,10 +411,10 @@ Result<std::optional<Value>> Protocol::ComputeAndPublish(
 // Always a value or an error. Whoever computed the key before us has written it by now: look again.
 Result<std::optional<Value>> Protocol::Compute(std::string_view key,
                                                const std::function<Result<std::string>()>& compute,
-                                               const WriteOptions& options) {
+                                               const WriteOptions& options, bool& disagreed) {
   for (;;) {
     const KeyLease lease(*this, Hashed(key));
-    auto found = Find(lease.key());
+    auto found = FindUntold(lease.key(), disagreed);
     if (!found || *found) return found;
     auto computed = Guarded<Result<std::string>>(compute);
     if (!computed) return std::unexpected(std::move(computed.error()));
