@@ -86,6 +86,40 @@ TEST_CASE("GetOrCompute is one lookup, and one more when it computes") {
   });
 }
 
+TEST_CASE("GetOrCompute is one lookup more for each further look") {
+  ForEachPolicy([](Scene& scene) {
+    Cache& cache = scene.cache();
+    Gate gate;
+    const auto compute = [&gate] { return gate.Pass(), Result<std::string>("computed"); };
+    const auto start = [&](const std::string& key) {
+      return Task([&, key] { return Text(cache.GetOrCompute(key, compute)); });
+    };
+    const auto check = [&](std::uint64_t hits, std::uint64_t misses) {
+      CHECK(scene.stats().hits == hits);
+      CHECK(scene.stats().misses == misses);
+    };
+    Task first = start("k");
+    gate.AwaitArrival();
+    Task waiter = start("k");
+    CHECK(waiter.AwaitBlocked());
+    check(0, 3);
+    CHECK(scene.Put("k", "new") == "ok");  // after which the first looks again, and then the waiter
+    gate.Open();
+    CHECK(first.Join() == "new");
+    CHECK(waiter.Join() == "new");
+    check(1, 4);
+
+    const auto look = scene.store().Hold(Point::kAfterRead, "l");
+    Task overtaken = start("l");
+    look->AwaitArrival();
+    CHECK(scene.Put("l", "new") == "ok");
+    look->Open();
+    CHECK(overtaken.Join() == "new");
+    check(2, 5);
+    CheckIdentities(cache.GetStats());
+  });
+}
+
 TEST_CASE("writes count their keys, invalidations the entries they drop") {
   ForEachPolicy([](Scene& scene) {
     Cache& cache = scene.cache();

@@ -27,7 +27,8 @@ struct LatencyHistogram {
 // Counters of one shard, or of all of them together. Counters only grow; gauges are as of now.
 struct ShardStats {
   // Counters. Every lookup of Get and MultiGet is one hit or one miss: lookups = hits + misses.
-  // GetOrCompute is one lookup, and one more when it computes.
+  // GetOrCompute is one lookup, and where that finds nothing one more for each further look: before
+  // it computes, each time, and after it has waited for another's computation.
   std::uint64_t hits = 0;    // answered by the memory tier
   std::uint64_t misses = 0;  // all others
   std::uint64_t absent =
