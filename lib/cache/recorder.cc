@@ -45,6 +45,17 @@ std::thread StartWithoutSignals(F&& run) {
   }
 }
 
+// Without memory for the text it says that, in one that takes none.
+Error TooSlow(const std::string& path) {
+  try {
+    return {
+        ErrorCode::kIoError,
+        fmt::format("{} takes less than is looked up: record a smaller sample", Printable(path))};
+  } catch (const std::bad_alloc&) {
+    return {ErrorCode::kInternal, "out of memory"};
+  }
+}
+
 }  // namespace
 
 struct Recorder::State {
@@ -55,10 +66,11 @@ struct Recorder::State {
 
   std::condition_variable work;
   std::condition_variable room;
-  RecordingStats stats;  // but for `requests`
+  RecordingStats stats;  // but for `requests` and `error`
   bool wait = false;
   bool ending = false;
-  std::optional<Error> error;  // until Stop has told it
+  std::optional<Error> error;
+  bool untold = false;  // `error`, by Stop
 
   std::mutex control;               // one Start or Stop at a time; taken before `mutex`
   std::thread writer;               // under `control`
@@ -106,6 +118,7 @@ Result<void> Recorder::Start(const RecordOptions& options) {
     state.wait = options.wait;
     state.ending = false;
     state.error.reset();
+    state.untold = false;
     state.file = *std::move(file);
   }
   try {
@@ -128,7 +141,7 @@ Result<RecordingStats> Recorder::Stop() {
   const std::lock_guard control(state.control);
   {
     const std::lock_guard lock(state.mutex);
-    if (!state.stats.active && !state.error) {
+    if (!state.stats.active && !state.untold) {
       return Fail(ErrorCode::kInvalidArgument, "nothing is being recorded");
     }
     bound_.store(0, std::memory_order_relaxed);
@@ -139,8 +152,10 @@ Result<RecordingStats> Recorder::Stop() {
   }
   if (state.writer.joinable()) state.writer.join();
   const std::lock_guard lock(state.mutex);
-  if (state.error) return std::unexpected(*std::exchange(state.error, std::nullopt));
-  return StatsOf(state);
+  if (!state.untold) return StatsOf(state);
+  Error error = *state.error;
+  state.untold = false;
+  return std::unexpected(std::move(error));
 }
 
 RecordingStats Recorder::GetStats() const {
@@ -151,6 +166,7 @@ RecordingStats Recorder::GetStats() const {
 RecordingStats Recorder::StatsOf(const State& state) {
   RecordingStats stats = state.stats;
   stats.requests = state.requests;
+  if (state.error) stats.error = state.error->message;
   return stats;
 }
 
@@ -162,9 +178,7 @@ void Recorder::Record(std::uint64_t hash, const TraceLine& line) {
     if (state.wait) {
       state.room.wait(lock);
     } else {
-      EndWith({ErrorCode::kIoError,
-               fmt::format("{} takes less than is looked up: record a smaller sample",
-                           Printable(state.stats.path))});
+      EndWith(TooSlow(state.stats.path));
     }
   }
   // Looked at again: the recording may have ended, or be another one, of other keys.
@@ -177,14 +191,14 @@ void Recorder::Record(std::uint64_t hash, const TraceLine& line) {
   if (wake) state.work.notify_one();
 }
 
-void Recorder::EndWith(const Error& error) {
+void Recorder::EndWith(Error error) noexcept {
   State& state = *state_;
   bound_.store(0, std::memory_order_relaxed);
   state.stats.active = false;
   state.ending = true;
   if (!state.error) {
-    state.error = error;
-    state.stats.error = error.message;
+    state.error = std::move(error);
+    state.untold = true;
   }
   state.work.notify_one();
   state.room.notify_all();
@@ -214,7 +228,7 @@ void Recorder::WriteFile() {
     if (!lock.owns_lock()) lock.lock();
     state.stats.bytes = state.file->bytes();
     if (!written) {
-      EndWith(written.error());
+      EndWith(std::move(written.error()));
       break;
     }
   }

@@ -48,8 +48,9 @@ class Recorder {
   static std::uint64_t BoundOf(double sample);
   static RecordingStats StatsOf(const State& state);
   void WriteFile();
-  // Under the state's lock. The first error is the one that is told.
-  void EndWith(const Error& error);
+  // Under the state's lock. The first error is the one that is told. Takes no memory: the writer
+  // has nobody to throw to, and a lookup must not fail for it.
+  void EndWith(Error error) noexcept;
 
   // Read by every lookup. Written under the state's lock; 0 while nothing is recorded.
   std::atomic<std::uint64_t> bound_{0};

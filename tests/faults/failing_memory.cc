@@ -9,7 +9,8 @@
 
 namespace kvcache::testing {
 
-thread_local std::int64_t requests_left = -1;
+std::atomic<std::int64_t> requests_of_new_threads{-1};
+thread_local std::int64_t requests_left = requests_of_new_threads;
 thread_local std::int64_t blocks_held = 0;
 
 static bool RequestFails() {

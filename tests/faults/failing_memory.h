@@ -3,12 +3,15 @@
 // and the test alone.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace kvcache::testing {
 
 // What is left of this thread's requests until they fail; none do while it is negative.
 extern thread_local std::int64_t requests_left;
+// With how many a thread begins.
+extern std::atomic<std::int64_t> requests_of_new_threads;
 
 // What operator new has given this thread, less what the thread has given back.
 extern thread_local std::int64_t blocks_held;

@@ -2,6 +2,9 @@
 // std::bad_alloc, nobody waits for ever, nothing wrong is read afterwards, and the tier gives up
 // all its memory when it is emptied.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -16,6 +19,7 @@
 
 #include "base/hash.h"
 #include "failing_memory.h"
+#include "harness.h"
 #include "kvcache/cache.h"
 #include "kvcache/memory_store.h"
 #include "kvcache/policy.h"
@@ -365,6 +369,49 @@ TEST_CASE("memory runs out at every request of a recording's start, which can be
       CHECK(std::filesystem::remove(path));
     }
   }
+}
+
+TEST_CASE("memory runs out while a recording's writer says what went wrong") {
+  if (access("/dev/full", W_OK) != 0) return Skip("no /dev/full here");
+  const std::string full = "error: cannot write /dev/full: No space left on device";
+  Stage stage(WithRoom(kPlenty, "lru"));
+  std::string outcome;
+  for (std::int64_t granted = 0; outcome != full; ++granted) {
+    CAPTURE(granted);
+    REQUIRE(granted < 100);
+    requests_of_new_threads = granted;
+    CHECK(Text(stage.cache().StartRecording({.path = "/dev/full", .sample = 1})) == "ok");
+    CHECK(Text(stage.cache().Get(Key(1))) == Content(1));
+    const auto stopped = stage.cache().StopRecording();
+    requests_of_new_threads = -1;
+    REQUIRE_FALSE(stopped);
+    outcome = Text(stopped.error());
+    CHECK((outcome == full || outcome == "error: out of memory"));
+    CHECK("error: " + stage.cache().GetStats().recording.error == outcome);
+  }
+}
+
+// A pipe that nobody reads from is a disk that is too slow.
+TEST_CASE("a lookup without memory ends a recording that is too slow, and does not fail") {
+  const TempFolder folder;
+  const std::string path = folder / "pipe";
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+  const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK);
+  REQUIRE(reader >= 0);
+  Stage stage(WithRoom(kPlenty, "lru"));
+  const std::string key(1000, 'k');
+  CHECK(Text(stage.cache().Put(key, "v")) == "ok");
+  CHECK(Look(stage.cache(), key) == "v, hit");
+  CHECK(Text(stage.cache().StartRecording({.path = path, .sample = 1})) == "ok");
+  std::size_t failed = 0;
+  while (failed == 0 && stage.cache().GetStats().recording.active) {
+    failed += !Ends(0, [&] { [[maybe_unused]] const auto value = stage.cache().Get(key); });
+  }
+  CHECK(failed == 0);
+  close(reader);
+  const auto stopped = stage.cache().StopRecording();
+  REQUIRE_FALSE(stopped);
+  CHECK(Text(stopped.error()) == "error: out of memory");
 }
 
 TEST_CASE(
