@@ -5,18 +5,18 @@
 // an object, stamps it with the current epoch, and may reuse its memory when every announced epoch
 // is later than the stamp.
 //
-// Why that is safe. An object stamped S was unlinked before the epoch became S + 1, as the stamp is
-// read by a read-modify-write: whoever makes the epoch S + 1 does so after it in the epoch's
-// modification order, and with it has what was done before it. A reader that announced S + 1 or
-// later read the epoch after that, so it finds the object unlinked. A reader
-// whose announcement OldestReader() does not see has yet to read any pointer: between announcing
-// and reading stands a full barrier, and so it does between unlinking and looking at the slots.
-// The barrier is expensive where it is frequent, so readers have only a compiler barrier, and the
-// writer issues membarrier(2), which runs a full barrier on every running thread of the process
-// (as liburcu's memb flavour does). Where the kernel refuses it, and under ThreadSanitizer, which
-// does not know it, the announcement is a sequentially consistent exchange and the slot is looked
-// at by a read-modify-write: whichever comes second in the slot's modification order reads the
-// first, so either the writer sees the reader or the reader sees the unlinking.
+// Why that is safe. An object stamped S was unlinked before the epoch became S + 1, for all to see:
+// between unlinking and reading the stamp stands a full barrier. (A read-modify-write would do as
+// well, but take the epoch's line, which every hit reads, from all readers.) A reader that
+// announced S + 1 or later read the epoch after that, so it finds the object unlinked. A reader
+// whose announcement AdvanceAndFindOldest() does not see has yet to read any pointer: between
+// announcing and reading stands a full barrier, and so it does between unlinking and looking at the
+// slots. The barrier is expensive where it is frequent, so readers have only a compiler barrier,
+// and the writer issues membarrier(2), which runs a full barrier on every running thread of the
+// process (as liburcu's memb flavour does). Where the kernel refuses it, and under ThreadSanitizer,
+// which does not know it, the announcement is a sequentially consistent exchange and the slot is
+// looked at by a read-modify-write: whichever comes second in the slot's modification order reads
+// the first, so either the writer sees the reader or the reader sees the unlinking.
 //
 // One domain a process: threads register on first use, their slots are reused after they end.
 #pragma once
@@ -75,9 +75,11 @@ class Guard {
 // How many threads have had a slot so far at most at one time: above every slot's index.
 std::size_t Threads();
 
-// The stamp for an object just unlinked. The caller orders the unlinking before this call. Not a
-// load, which may be old: others begin new epochs without any lock that the caller has.
-inline std::uint64_t Stamp() { return internal::now.fetch_add(0, std::memory_order_seq_cst); }
+// The stamp for an object just unlinked. The caller orders the unlinking before this call.
+inline std::uint64_t Stamp() {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return internal::now.load(std::memory_order_relaxed);
+}
 
 // Begins a new epoch; what is stamped with less than the result can be reused.
 std::uint64_t AdvanceAndFindOldest();

@@ -3,8 +3,8 @@
 //
 // Memory is that of x86 (TSO): a plain store waits in its thread's buffer, of which it goes to
 // memory, first in first out, at some later time; a read-modify-write and a lock empty the buffer
-// first, and membarrier(2) empties every thread's at some moment of its own. A stamp is the present
-// epoch, whatever C++ allows a load, as it is read by a read-modify-write.
+// first, and membarrier(2) empties every thread's at some moment of its own. A stamp is read
+// behind a barrier, which empties the buffer too.
 //
 // A block is freed while a reader holds it: that is what must not be.
 #pragma once
