@@ -235,7 +235,8 @@ class Soak {
     equal(stats.pinned_bytes, 0, "bytes that nobody holds, and none");
     equal(total.disagreements, 0, "disagreements, and none");
     Expect(total.audits > 0, "no hit was audited");
-    Expect(stats.memory_bytes <= capacity_,
+    // Nothing may have been inserted since a table or an order grew.
+    Expect(stats.memory_bytes <= capacity_ + 2 * SlabAllocator::kSlabBytes,
            fmt::format("memory {} above the capacity", stats.memory_bytes));
   }
 

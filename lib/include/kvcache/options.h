@@ -21,7 +21,8 @@ struct Options {
   RocksDbOptions rocksdb = {};
 
   // Memory tier, in bytes of real memory: entries, their headers and rounding, tables, order and
-  // history together. 0: no tier, every read goes to the store.
+  // history together. What tables and order grow by may exceed it until insertions that follow have
+  // evicted for it. 0: no tier, every read goes to the store.
   std::uint64_t capacity = std::uint64_t{64} << 20;
 
   // In place of bytes, a number of entries of any size: to compare with published miss ratios.
