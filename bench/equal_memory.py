@@ -5,8 +5,8 @@
                           [--more ARGUMENTS] [--results DIR] [--out DIR] [--report-only]
 
 KVTOOL is linked with a RocksDB without assertions, the other one with Debian's. What has been
-measured lies in DIR, a file a step, and is not measured again. bench/run.sh --equal-memory builds
-both and calls this; with ten million records it takes hours.
+measured lies in DIR, a file a step, and is not measured again by the same command. bench/run.sh
+--equal-memory builds both and calls this; with ten million records it takes hours.
 """
 
 import argparse
@@ -71,7 +71,8 @@ LEAST = """\
 - d at 1 %: what is new is asked for most, and lies together in the newest files, so that blocks are
   full of it. More than half of what is asked for is in a block cache of that size.
 - sequential: a read of the device serves all keys of a block, whatever is cached. Finding the next
-  one in the block cache takes RocksDB 2 us, and a miss of the tier on the way adds a fifth to that.
+  one in the block cache takes RocksDB 2 us, to which a miss of the tier on the way adds a fifth to
+  a third.
 """
 
 
@@ -108,16 +109,17 @@ def measure(arguments, all_steps):
     measured = {}
     for step, more in all_steps.items():
         path = arguments.results / f"{step}.json"
-        if not path.exists() and not arguments.report_only:
-            kvtool = arguments.debian if step == "c-debian" else arguments.kvtool
-            call = [str(kvtool), "bench", *more, "--direct", "--json", *arguments.more.split()]
-            print(" ".join(call), file=sys.stderr)
+        document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        kvtool = arguments.debian if step == "c-debian" else arguments.kvtool
+        call = [str(kvtool), "bench", *more, "--direct", "--json", *arguments.more.split()]
+        command = " ".join(call)
+        if not arguments.report_only and (document is None or document["command"] != command):
+            print(command, file=sys.stderr)
             done = subprocess.run(call, check=True, capture_output=True, text=True)
-            document = {"command": " ".join(call), "commit": machine.commit(),
-                        **json.loads(done.stdout)}
+            document = {"command": command, "commit": machine.commit(), **json.loads(done.stdout)}
             path.write_text(json.dumps(document), encoding="utf-8")
-        if path.exists():
-            measured[step] = json.loads(path.read_text(encoding="utf-8"))
+        if document is not None:
+            measured[step] = document
     return measured
 
 
@@ -363,7 +365,8 @@ def main():
     parser.add_argument("--records", type=int, default=10_000_000)
     parser.add_argument("--share-records", type=int, help="for the shares found; default: a 50th")
     parser.add_argument("--more", default="", help="arguments that every call of bench gets")
-    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "build/equal-memory")
+    parser.add_argument("--results", type=pathlib.Path,
+                        default=ROOT / "build/bench-results-equal-memory")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench")
     arguments = parser.parse_args()
     arguments.results.mkdir(parents=True, exist_ok=True)

@@ -9,12 +9,15 @@
 // A system is set up, in shuffled order, when the first benchmark selected needs it, and stays.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -53,67 +56,78 @@ System& Shared(const Case& c) {
   return *system;
 }
 
-// Threads begin at different places of the stream.
-std::size_t FirstRequest(const benchmark::State& state) {
-  return static_cast<std::size_t>(state.thread_index()) * (Requests::kCount / 16 + 7);
-}
-
 // Runs `lookup(system, requests, i)`, which returns the keys not found, for `batch` keys at once.
 template <class System, class Lookup>
-void Measure(benchmark::State& state, const Case& c, std::size_t batch, Lookup&& lookup) {
+void Measure(benchmark::State& state, const Case& c, Places& places, std::size_t batch,
+             Lookup&& lookup) {
   static std::mutex setting_up;
   std::unique_lock lock(setting_up);
   System& system = Shared<System>(c);
   const Requests& requests = c.requests();
   lock.unlock();
   std::size_t missing = 0;
-  std::size_t i = FirstRequest(state);
+  std::size_t i = places[state.thread_index()];
   while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(batch))) {
     missing += lookup(system, requests, i);
     i += batch;
   }
+  places[state.thread_index()] = i;
   if (missing > 0) state.SkipWithError("keys were not found: this does not measure hits");
 }
 
 template <class System>
-void Get(benchmark::State& state, const Case& c) {
+void Get(benchmark::State& state, const Case& c, Places& places) {
   std::string value;
-  Measure<System>(state, c, 1, [&](System& system, const Requests& requests, std::size_t i) {
+  const auto look_up = [&](System& system, const Requests& requests, std::size_t i) {
     const bool found = system.Get(requests[i], value);
     benchmark::DoNotOptimize(value.data());
     return found ? 0 : 1;
-  });
+  };
+  Measure<System>(state, c, places, 1, look_up);
 }
 
 template <class System>
-void GetZeroCopy(benchmark::State& state, const Case& c) {
-  Measure<System>(state, c, 1, [](System& system, const Requests& requests, std::size_t i) {
+void GetZeroCopy(benchmark::State& state, const Case& c, Places& places) {
+  const auto look_up = [](System& system, const Requests& requests, std::size_t i) {
     return system.GetZeroCopy(requests[i]) ? 0 : 1;
-  });
+  };
+  Measure<System>(state, c, places, 1, look_up);
 }
 
 template <class System>
-void MultiGet(benchmark::State& state, const Case& c) {
+void MultiGet(benchmark::State& state, const Case& c, Places& places) {
   constexpr std::size_t kBatch = 100;
   std::array<std::string_view, kBatch> keys;
-  Measure<System>(state, c, kBatch, [&](System& system, const Requests& requests, std::size_t i) {
+  const auto look_up = [&](System& system, const Requests& requests, std::size_t i) {
     for (std::size_t k = 0; k < kBatch; ++k) keys[k] = requests[i + k];
     return kBatch - system.MultiGet(keys);
-  });
+  };
+  Measure<System>(state, c, places, kBatch, look_up);
+}
+
+struct alignas(64) Line {
+  const Line* next;
+};
+
+// On huge pages where there are any, as the tier has them.
+std::unique_ptr<Line[], void (*)(void*)> NewLines(std::size_t count) {
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  const std::size_t bytes = (count * sizeof(Line) + kHugePage - 1) / kHugePage * kHugePage;
+  void* memory = std::aligned_alloc(kHugePage, bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  madvise(memory, bytes, MADV_HUGEPAGE);
+  return {static_cast<Line*>(memory), std::free};
 }
 
 // What memory itself costs at this size: follows pointers round a random cycle through all entries.
 void Chase(benchmark::State& state, const Case& c) {
-  struct alignas(64) Line {
-    const Line* next;
-  };
   const std::size_t lines = c.entries * c.value_bytes / sizeof(Line);
   const auto order = Shuffled(lines);
-  std::vector<Line> memory(lines);
+  const auto memory = NewLines(lines);
   for (std::size_t i = 0; i < lines; ++i) {
     memory[order[i]].next = &memory[order[(i + 1) % lines]];
   }
-  const Line* at = memory.data();
+  const Line* at = memory.get();
   for (auto _ : state) {
     at = at->next;
     benchmark::DoNotOptimize(at);
@@ -122,13 +136,14 @@ void Chase(benchmark::State& state, const Case& c) {
 
 template <class System>
 void Register(std::string_view operation, const Case& c,
-              void (*run)(benchmark::State&, const Case&)) {
+              void (*run)(benchmark::State&, const Case&, Places&)) {
   const auto name =
       fmt::format("{}/{}/{}/{}", operation, System::kName, c.value_bytes, NameOf(c.distribution));
+  const int processors = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
+  const auto places = std::make_shared<Places>(processors);
   auto* registered = benchmark::RegisterBenchmark(
-      name.c_str(), [run, c](benchmark::State& state) { run(state, c); });
-  registered->Threads(1)->Threads(2);
-  const int processors = static_cast<int>(std::thread::hardware_concurrency());
+      name.c_str(), [=](benchmark::State& state) { run(state, c, *places); });
+  registered->Iterations(TurnOf(c.entries))->Threads(1)->Threads(2);
   if (processors > 2) registered->Threads(processors);
 }
 

@@ -40,6 +40,12 @@ def last_level_cache():
     return f"{kibibytes / 1024:g} MiB"
 
 
+def huge_pages():
+    """Whether programs get them always, where they ask for them (madvise), or never."""
+    path = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    return first(r"\[(\w+)\]", path) if path.exists() else "none"
+
+
 def first_touch(mebibytes):
     """What it takes the kernel, and a host below it, to give a program so much memory, and again.
 
@@ -73,6 +79,7 @@ def main():
         "last-level cache": last_level_cache(),
         "memory": f"{gibibytes:.1f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
+        "huge pages": huge_pages(),
         "first touch of 4 KiB in huge pages": first_touch(256),
         "compiler": output(compiler, "--version"),
         "date": datetime.date.today().isoformat(),

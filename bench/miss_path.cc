@@ -1,6 +1,6 @@
 // What misses, writes, evictions and changes of settings cost.
 //
-//   cold-get/kvcache-POLICY/filling|evicting, cold-get/rocksdb     every key is read from RocksDB
+//   cold-get/kvcache-POLICY/filling|evicting, cold-get/rocksdb     keys are read from RocksDB
 //   put, delete, write-100/kvcache-lru|rocksdb       time per key; RocksDB with its defaults
 //   insert/kvcache-POLICY|mutex-list-lru             into a full tier: each one evicts
 //   churn/kvcache-POLICY|mutex-list-lru/hit:PERCENT/threads:N    look up, insert what is missing
@@ -61,6 +61,8 @@ void CountPercentiles(benchmark::State& state, std::vector<std::uint64_t>& nanos
 
 // --- Over RocksDB ---
 
+rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
 // A database with all keys in it, shared by benchmarks, each of which opens its cache over it.
 class Database {
  public:
@@ -72,12 +74,16 @@ class Database {
     for (const std::uint32_t i : Shuffled(entries)) {
       db_->Put({}, KeyOf(i), ValueOf(i, kValueBytes));
     }
-    db_->Flush({});
-    db_->CompactRange({}, nullptr, nullptr);
+    Settle();
     std::string value;
     for (std::size_t i = 0; i < entries; ++i) db_->Get({}, KeyOf(i), &value);  // into block cache
   }
   rocksdb::DB& db() { return *db_; }
+  // Flushes and compacts, so that whoever writes next does not pay for what was written before.
+  void Settle() {
+    db_->Flush({});
+    db_->CompactRange({}, nullptr, nullptr);
+  }
   std::unique_ptr<kvcache::Cache> NewCache(const char* policy, std::uint64_t capacity) {
     return OpenOrExit({.capacity = capacity, .policy = policy}, *kvcache::WrapRocksDb(db_.get()));
   }
@@ -100,7 +106,8 @@ class Database {
 
 std::uint64_t CapacityFor(std::size_t entries) { return entries * (kValueBytes + 80); }
 
-// Reads all keys once: into a tier where they fit, or into a full one of a tenth of them.
+// Reads keys that it has not read before: into a tier where they fit, or into a full one of a tenth
+// of them.
 void ColdGet(benchmark::State& state, Database& database, const char* policy, bool evicting) {
   const std::size_t entries = database.entries();
   const auto cache =
@@ -117,8 +124,8 @@ void ColdGetAlone(benchmark::State& state, Database& database) {
   rocksdb::PinnableSlice value;
   for (auto _ : state) {
     value.Reset();
-    benchmark::DoNotOptimize(database.db().Get({}, database.db().DefaultColumnFamily(),
-                                               std::string(database[i++]), &value));
+    benchmark::DoNotOptimize(
+        database.db().Get({}, database.db().DefaultColumnFamily(), SliceOf(database[i++]), &value));
   }
 }
 
@@ -129,6 +136,7 @@ void Write(benchmark::State& state, Database& database, Writing writing) {
   const std::string value = ValueOf(1, kValueBytes);
   std::size_t i = 0;
   for (; i < database.entries() / 4; ++i) (void)cache->Put(database[i], value);
+  database.Settle();
   kvcache::Batch batch;
   const benchmark::IterationCount keys = writing == Writing::kBatch ? 100 : 1;
   while (state.KeepRunningBatch(keys)) {
@@ -146,11 +154,10 @@ void Write(benchmark::State& state, Database& database, Writing writing) {
 
 void WriteAlone(benchmark::State& state, Database& database, Writing writing) {
   const std::string value = ValueOf(1, kValueBytes);
-  const auto slice = [&](std::size_t at) {
-    return rocksdb::Slice(database[at].data(), database[at].size());
-  };
+  const auto slice = [&](std::size_t at) { return SliceOf(database[at]); };
   std::size_t i = 0;
   for (; i < database.entries() / 4; ++i) database.db().Put({}, slice(i), value);
+  database.Settle();
   rocksdb::WriteBatch batch;
   const benchmark::IterationCount keys = writing == Writing::kBatch ? 100 : 1;
   while (state.KeepRunningBatch(keys)) {

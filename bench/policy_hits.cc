@@ -5,6 +5,7 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -35,27 +36,29 @@ KvcacheSystem& Shared(const std::string& policy, std::size_t entries) {
   return *system;
 }
 
-void Get(benchmark::State& state, const std::string& policy, std::size_t entries) {
+void Get(benchmark::State& state, const std::string& policy, std::size_t entries, Places& places) {
   KvcacheSystem& system = Shared(policy, entries);
   const Requests& requests = SharedRequests(Distribution::kZipf, entries);
   std::string value;
   std::size_t missing = 0;
-  std::size_t i = static_cast<std::size_t>(state.thread_index()) * (Requests::kCount / 16 + 7);
+  std::size_t i = places[state.thread_index()];
   for (auto _ : state) {
     missing += system.Get(requests[i++], value) ? 0 : 1;
     benchmark::DoNotOptimize(value.data());
   }
+  places[state.thread_index()] = i;
   if (missing > 0) state.SkipWithError("keys were not found: this does not measure hits");
 }
 
 void RegisterAll(const Sizes& sizes) {
   const std::size_t entries = sizes.EntriesOf(kValueBytes);
-  const int processors = static_cast<int>(std::thread::hardware_concurrency());
+  const int processors = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
   for (const kvcache::PolicyInfo& policy : kvcache::RegisteredPolicies()) {
+    const auto places = std::make_shared<Places>(processors);
     auto* registered = benchmark::RegisterBenchmark(
         fmt::format("get/kvcache-{}/{}/zipf", policy.name, kValueBytes).c_str(),
-        [name = policy.name, entries](benchmark::State& state) { Get(state, name, entries); });
-    registered->Threads(1)->Threads(2);
+        [=, name = policy.name](benchmark::State& state) { Get(state, name, entries, *places); });
+    registered->Iterations(TurnOf(entries))->Threads(1)->Threads(2);
     if (processors > 2) registered->Threads(processors);
   }
 }

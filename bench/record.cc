@@ -113,7 +113,7 @@ class Measurement {
       for (std::size_t t = 0; t < case_.threads; ++t) {
         threads.emplace_back([&, t] {
           begin.arrive_and_wait();
-          times[t] = Look(cache_, requests_, first_ + t * (Requests::kCount / 16 + 7), missing_);
+          times[t] = Look(cache_, requests_, first_ + FirstOf(t), missing_);
         });
       }
     }

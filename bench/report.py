@@ -10,13 +10,14 @@ import sys
 import charts
 import instructions
 import targets
-from results import Results
+from results import Ratio, Results
 from tables import block, number, table
 
 KVCACHE = ("kvcache-lru", "kvcache-lfu", "kvcache-lru-k")
 ROCKSDB = ("rocksdb-block-lru", "rocksdb-block-hyper", "rocksdb-row")
-SYSTEMS = KVCACHE + ("std-unordered-map", "absl-flat-hash-map", "tbb-concurrent-hash-map",
-                     "mutex-list-lru") + ROCKSDB
+MAPS = KVCACHE + ("std-unordered-map", "absl-flat-hash-map", "tbb-concurrent-hash-map",
+                  "mutex-list-lru")
+SYSTEMS = MAPS + ROCKSDB
 TIERS = KVCACHE + ("mutex-list-lru",)
 
 INTRODUCTION = """\
@@ -25,9 +26,12 @@ INTRODUCTION = """\
 Written by `bench/run.sh`, which makes it again with one command. A figure is the median of the
 repetitions, which alternate with those of the other systems. Times are wall time divided by the
 operations of all threads together: with two threads that scale perfectly it is half of what one
-operation takes. Keys are of 16 bytes; zipf has the exponent 0.99. The hash maps, but
-for tbb's, are only read, without a lock; no map evicts anything. mutex-list-lru has 16 shards, each
-with a mutex, a list and a `std::unordered_map`. RocksDB has everything in the cache named.
+operation takes. Keys are of 16 bytes, one more than libstdc++'s `std::string` holds without a block
+of its own, so the maps' keys have one each; zipf has the exponent 0.99. The hash maps, but for
+tbb's, are only read, without a lock; no map evicts anything. mutex-list-lru has 16 shards, each
+with a mutex, a list and a `std::unordered_map`. RocksDB has everything in the cache named. The tier
+asks for huge pages by itself; the others, by malloc, have some only where the machine gives them
+always.
 """
 
 
@@ -53,7 +57,10 @@ def hit_sections(results):
     everything = (("get", SYSTEMS), ("get-zero-copy", KVCACHE), ("multiget", KVCACHE + ROCKSDB))
     yield "## Hits\n\n![Time of a hit by system](charts/hits.svg)\n"
     yield "![Time a key of MultiGet and Get](charts/multiget.svg)\n"
-    yield "MultiGet has 100 keys a call; get-zero-copy gives a handle on the value in the tier.\n"
+    yield ("A repetition has as many requests as half of the entries, of each thread and for every "
+           "system; it goes\non where the one before ended. MultiGet has 100 keys a call. "
+           "kvcache's and get-zero-copy give handles on\nvalues in the tier, RocksDB's pins them, "
+           "and no byte of them is read; Get copies.\n")
     for value_bytes in (100, 1024, 4096):
         name = f"hit-{value_bytes}"
         yield f"### Values of {value_bytes:,} bytes{results.entries(name, value_bytes)}\n"
@@ -64,6 +71,9 @@ def hit_sections(results):
     few, many = (number(results.median(step, "chase/100")) for step in ("hit-100", "hit-100-10m"))
     yield (f"Memory alone, one dependent read in as many bytes (chase/100): {few} ns in a million "
            f"values, {many} ns in ten million.\n")
+    yield "### With huge pages for all, values of 100 bytes\n"
+    yield "Where malloc asks for them too (`GLIBC_TUNABLES=glibc.malloc.hugetlb=1`).\n"
+    yield block("hit-100-huge", hits(results, "hit-100-huge", 100, [("get", MAPS)])) + "\n"
     yield "### Every policy, values of 100 bytes\n"
     yield "Those whose hits move lists take the lock of their shard.\n"
     policies = [name.split("/")[1] for name in results.step("hit-policies")
@@ -95,11 +105,14 @@ def insert_table(results):
 
 def churn_table(results):
     cases = [(percent, threads) for percent in (10, 50, 90) for threads in (1, 2)]
-    header = ["ns a request"] + [f"{percent} % hits, {threads} thread{'s' * (threads > 1)}"
+    header = ["ns a request (hits)"] + [f"{percent} % hits, {threads} thread{'s' * (threads > 1)}"
                                  for percent, threads in cases]
-    return table(header, [[system] + [
-        number(results.median("miss", f"churn/{system}/hit:{percent}/threads:{threads}"))
-        for percent, threads in cases] for system in TIERS])
+
+    def cell(name):
+        hits = results.median("miss", name, "hit_ratio")
+        return number(results.median("miss", name)) + (f" ({hits:.2f})" if hits is not None else "")
+    return table(header, [[system] + [cell(f"churn/{system}/hit:{percent}/threads:{threads}")
+                                      for percent, threads in cases] for system in TIERS])
 
 
 def settings_table(results):
@@ -115,9 +128,9 @@ def settings_table(results):
 
 def miss_sections(results):
     yield "## Misses and writes\n"
-    yield ("Every key is read from RocksDB's block cache once, into a tier that has room (filling) "
-           "or\nthat is full (evicting); RocksDB alone reads the same keys. Writes go to RocksDB "
-           "with its\ndefaults.\n")
+    yield ("Half of the keys are read from RocksDB's block cache, each once, into a tier that has "
+           "room (filling)\nor that is full (evicting); RocksDB alone reads as many. Writes go to "
+           "RocksDB with its defaults,\nwhich has flushed and compacted before each repetition.\n")
     yield block("store", store_table(results)) + "\n"
     yield "### Insertions\n\nInto a full tier: each one evicts. No store takes part.\n"
     yield "![Latency of an insertion](charts/insert.svg)\n"
@@ -173,6 +186,12 @@ def measured_text(value):
     return f"{value:.3f}" if value is not None and abs(value) < 10 else number(value)
 
 
+def range_text(value):
+    if not isinstance(value, Ratio):
+        return ""
+    return f"{measured_text(value.low)} to {measured_text(value.high)}"
+
+
 def targets_section(results):
     trial = is_trial(results)
     yield "## Targets\n"
@@ -182,15 +201,13 @@ def targets_section(results):
            "evictions take part\nthe tier holds fewer of them, a tenth under put and evicting "
            "cold-gets, a fifth under insert;\nset-policy and set-capacity have 10,000,000. A ratio "
            "is of two figures of one run.\n")
-    # By hand: no run tells what the cache of its machine held.
-    yield ("A million entries are some 200 MB of each system: a large last-level cache may hold "
-           "one's while its\nturn lasts, or not. Where it does, the targets against absl's map at "
-           "a million entries are missed, or\njust met: on one thread hits took 1.05 to 1.2 times "
-           "the map's time, lru-k's once 1.77 times\n"
-           "([which memory answers](README.md#which-memory-answers)).\n")
+    yield ("Half of the ratios of any two repetitions lie in the range given. A million entries "
+           "are some 200 MB\nof each system: see [which memory "
+           "answers](README.md#which-memory-answers).\n")
     yield block("targets", table(
-        ["what", "measured", "target", "verdict"],
-        [[what, measured_text(measured), f"{'>=' if at_least else '<='} {bound:,}",
+        ["what", "measured", "range", "target", "verdict"],
+        [[what, measured_text(measured), range_text(measured),
+          f"{'>=' if at_least else '<='} {bound:,}",
           "trial" if trial else targets.verdict(measured, bound, at_least)]
          for what, measured, bound, at_least in targets.all_targets(results)])) + "\n"
 

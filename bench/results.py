@@ -29,8 +29,14 @@ def parse(document):
     return {name: fields for name, fields in found.items() if name not in failed}
 
 
-def ratio(over, under):
-    return None if over is None or not under else over / under
+class Ratio(float):
+    """Of two medians. Half of the ratios of any two repetitions lie from `low` to `high`."""
+
+    def __new__(cls, over, under):
+        found = super().__new__(cls, statistics.median(over) / statistics.median(under))
+        pairs = sorted(a / b for a in over for b in under)
+        found.low, found.high = pairs[len(pairs) // 4], pairs[-1 - len(pairs) // 4]
+        return found
 
 
 class Results:
@@ -82,11 +88,13 @@ class Results:
 
     def ratio(self, step, over, under):
         """Of two medians of one step, whose repetitions alternate."""
-        return ratio(self.median(step, over), self.median(step, under))
+        over, under = self.values(step, over), self.values(step, under)
+        return Ratio(over, under) if over and under else None
 
     def repetitions(self):
-        """The fewest that a benchmark of time has."""
-        return min((len(fields["time_ns"]) for path in self.directory.glob("*.json")
-                    if "context" in (self.json(path.stem) or {})
-                    for name, fields in self.step(path.stem).items()
-                    if not name.startswith("memory/")), default=0)
+        """The fewest and the most that a benchmark of time has: "3", "5 to 11"."""
+        counts = {len(fields["time_ns"]) for path in self.directory.glob("*.json")
+                  if "context" in (self.json(path.stem) or {})
+                  for name, fields in self.step(path.stem).items()
+                  if not name.startswith("memory/")}
+        return " to ".join(str(end) for end in sorted({min(counts), max(counts)})) if counts else ""

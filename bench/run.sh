@@ -47,9 +47,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 results=build/bench-results${equal_memory:+-equal-memory}${quick:+-quick}
 entries=1000000 ten_times=10000000
 flags=(--benchmark_repetitions=5 --benchmark_min_time=0.2)
-# Hits, many times and shortly, so that what a neighbour of the machine does meanwhile weighs less,
-# and a last-level cache that could hold one system is less likely to.
-hits=(--benchmark_repetitions=31 --benchmark_min_time=0.05)
+# Of hits a repetition has a fixed number of requests, and goes on where the last one ended.
+hits=(--benchmark_repetitions=11)
 if [[ -n $quick ]]; then
   entries=1000 ten_times=10000
   flags=(--benchmark_repetitions=2 --benchmark_min_time=0.0001)
@@ -78,7 +77,8 @@ build_in() {
 measure() {
   local json=$results/$1.json program=$2/bench/$3 start=$SECONDS
   shift 3
-  echo "$program ${flags[*]} $*" >>"$results/commands.txt"
+  echo "${GLIBC_TUNABLES+GLIBC_TUNABLES=$GLIBC_TUNABLES }$program ${flags[*]} $*" \
+    >>"$results/commands.txt"
   if [[ ! -f $json ]]; then
     quietly "$program" "${flags[@]}" "$@" --benchmark_out="$json.part" --benchmark_out_format=json
     mv "$json.part" "$json"
@@ -121,6 +121,9 @@ measure hit-100-10m build/bench hit_path "${hits[@]}" --entries=$ten_times \
   --most-bytes=$((1 << 30)) --benchmark_filter='^get/(kvcache|absl).*/100/|^chase/100'
 measure hit-100-ndebug build/bench-ndebug hit_path "${hits[@]}" --entries=$entries \
   --benchmark_filter='^(get|multiget)/(kvcache-lru|rocksdb).*/100/zipf'
+# Where malloc asks for huge pages too, as the tier does by itself.
+GLIBC_TUNABLES=glibc.malloc.hugetlb=1 measure hit-100-huge build/bench hit_path "${hits[@]}" \
+  --entries=$entries --benchmark_filter='^get/(kvcache|std|absl|tbb|mutex).*/100/'
 measure hit-policies build/bench policy_hits "${hits[@]}" --entries=$entries
 measure miss build/bench miss_path --entries=$entries --benchmark_filter='^[^s]'
 measure miss-ndebug build/bench-ndebug miss_path --entries=$entries \

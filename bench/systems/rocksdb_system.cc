@@ -36,7 +36,7 @@ ScratchFolder::~ScratchFolder() {
 
 rocksdb::Options RocksDbOptionsFor(RocksDbCache cache, std::size_t cache_bytes) {
   constexpr std::size_t kBlockBytes = 4096;
-  constexpr std::size_t kIndexBytes = std::size_t{64} << 20;  // blocks of row cache's misses
+  constexpr std::size_t kBlocksOfRow = std::size_t{1} << 20;  // for the row cache's misses
   rocksdb::Options options;
   options.create_if_missing = true;
   options.compression = rocksdb::kNoCompression;
@@ -52,7 +52,7 @@ rocksdb::Options RocksDbOptionsFor(RocksDbCache cache, std::size_t cache_bytes) 
           rocksdb::HyperClockCacheOptions(cache_bytes, kBlockBytes).MakeSharedCache();
       break;
     case RocksDbCache::kRow:
-      table.block_cache = rocksdb::NewLRUCache(kIndexBytes);
+      table.block_cache = rocksdb::NewLRUCache(kBlocksOfRow);
       options.row_cache = rocksdb::NewLRUCache(cache_bytes);
       break;
   }

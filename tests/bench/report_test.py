@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The Python in bench/, on small results made up here: what it reads, writes, and refuses."""
 
+import argparse
 import contextlib
 import io
 import json
@@ -56,7 +57,15 @@ class Reading(WithResults):
             {**run("put/rocksdb", 99.0), "run_type": "aggregate"}))
         self.assertEqual(found.median("miss", "put/rocksdb"), 2500)
         self.assertEqual(found.worst("miss", "put/rocksdb", "time_ns"), 3000)
-        self.assertEqual(found.repetitions(), 3)
+        self.assertEqual(found.repetitions(), "3")
+
+    def test_a_ratio_and_its_range(self):
+        found = self.results(miss=document(
+            *(run("put/kvcache-lru", time) for time in (10, 20, 30, 40, 1000)),
+            run("put/rocksdb", 10)))
+        ratio = found.ratio("miss", "put/kvcache-lru", "put/rocksdb")
+        self.assertEqual((ratio, ratio.low, ratio.high), (3, 2, 4))
+        self.assertEqual(found.repetitions(), "1 to 5")
 
     def test_counters(self):
         found = self.results(miss=document(run("insert/kvcache-lru", 5, p999_ns=70.0)))
@@ -72,7 +81,7 @@ class Reading(WithResults):
         found = self.results()
         self.assertIsNone(found.median("miss", "put/rocksdb"))
         self.assertIsNone(found.ratio("miss", "put/kvcache-lru", "put/rocksdb"))
-        self.assertEqual(found.repetitions(), 0)
+        self.assertEqual(found.repetitions(), "")
 
     def test_a_rocksdb_with_assertions_is_not_taken_for_one_without(self):
         put = run("put/rocksdb", 3)
@@ -226,6 +235,21 @@ class EqualMemory(unittest.TestCase):
         self.assertEqual(tables.rows_of(equal_memory.summary_table(measured))[1:],
                          [["c", "2.00", "1.20", "2.00", "1.20"],
                           ["hotspot", "2.00", "1.20", "2.00", "1.20"]])
+
+    def test_a_step_is_measured_once_by_each_command(self):
+        with tempfile.TemporaryDirectory() as directory:
+            calls, kvtool = pathlib.Path(directory, "calls"), pathlib.Path(directory, "kvtool")
+            kvtool.write_text(f'#!/bin/sh\necho "$*" >>"{calls}"\necho "{{\\"records\\": 7}}"\n',
+                              encoding="utf-8")
+            kvtool.chmod(0o755)
+            arguments = argparse.Namespace(results=pathlib.Path(directory), report_only=False,
+                                           kvtool=kvtool, debian=kvtool, more="--rounds 1")
+            for ops in ("5", "5", "6"):
+                measured = equal_memory.measure(arguments,
+                                                {"c": ["--workload", "c", "--ops", ops]})
+                self.assertEqual(measured["c"]["records"], 7)
+            self.assertEqual(calls.read_text(encoding="utf-8").splitlines(), [
+                f"bench --workload c --ops {ops} --direct --json --rounds 1" for ops in (5, 6)])
 
     def test_a_target_for_any_budget(self):
         run = self.RUN | {"budget_given": "346KiB"}
