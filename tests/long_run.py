@@ -33,9 +33,6 @@ CACHE = ("lib/CMakeLists.txt", "lib/base", "lib/cache", "lib/include", "lib/poli
          "lib/tier")
 # Fuzz targets that drive the cache, or whose sources include the policies. All others are parsers.
 FUZZ_CACHE = ("cache", "policy", "simulation_flags", "sizes")
-PARSERS = tuple(f"tests/fuzz/{name}.cc" for name in (
-    "compressed", "options_text", "pairs", "read_trace", "shell_words", "targets", "trace_file",
-    "trace_formats", "trace_line", "libfuzzer"))
 
 
 def sources_behind(*files):
@@ -72,22 +69,37 @@ class Part:
         self.command = command  # {seed} stands for the seed
 
 
-def fuzz_part(name, targets, made_of):
+def fuzz_sources(target):
+    """What a target is made of: the file that has its function, and what that includes."""
+    fuzz = ROOT / "tests" / "fuzz"
+    listed = (fuzz / "targets.cc").read_text(encoding="utf-8")
+    function = re.search(rf'FuzzTarget{{"{target}", (\w+)}}', listed)[1]
+    defined = next(path for path in sorted(fuzz.glob("*.cc")) if path.name != "targets.cc" and
+                   re.search(rf"\b{function}\(", path.read_text(encoding="utf-8")))
+    # No header has the name of a trace's format.
+    formats = [] if "trace" not in target else [
+        path for path in (ROOT / "lib" / "simulate").glob("*_trace.cc")
+        if not path.with_suffix(".h").is_file()]
+    return sources_behind(defined, fuzz / "targets.cc", fuzz / "libfuzzer.cc", *formats)
+
+
+def fuzz_part(name, targets, *more):
+    made_of = {source for target in targets for source in fuzz_sources(target)}
     return Part(name, f"inputs made by libFuzzer, for 20 minutes each, {len(targets)} targets at a "
                 f"time: {', '.join(targets)}", 22,
-                (*made_of, "tests/fuzz/run.py", *(f"data/fuzz/{target}" for target in targets)),
+                (*sorted(made_of), *more, "tests/fuzz/run.py",
+                 *(f"data/fuzz/{target}" for target in targets)),
                 "tests/fuzz/run.py", "--jobs", str(len(targets)), "--minutes", "20", "--seed",
                 "{seed}", *targets)
 
 
 def fuzz_parts():
-    driving = [f"tests/fuzz/{name}.cc" for name in (*FUZZ_CACHE, "targets", "libfuzzer")]
-    yield fuzz_part("fuzz-cache", FUZZ_CACHE, (*CACHE, *sources_behind(*driving)))
+    yield fuzz_part("fuzz-cache", FUZZ_CACHE, *CACHE)
     parsers = sorted(folder.name for folder in (ROOT / "data" / "fuzz").iterdir()
                      if folder.is_dir() and folder.name not in FUZZ_CACHE)
     for at in range(0, len(parsers), FUZZ_TARGETS_AT_ONCE):
         yield fuzz_part(f"fuzz-parsers-{at // FUZZ_TARGETS_AT_ONCE + 1}",
-                        parsers[at:at + FUZZ_TARGETS_AT_ONCE], sources_behind(*PARSERS))
+                        parsers[at:at + FUZZ_TARGETS_AT_ONCE])
 
 
 def all_parts():
