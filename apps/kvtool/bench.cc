@@ -130,60 +130,93 @@ Outcome<Round> RunRound(Session& session, Side& side, std::uint64_t operations) 
   return round;
 }
 
-// Runs rounds until neither reads of the device nor misses of the tier become fewer, nor the tier's
-// share moves.
-Outcome<void> RunUntilSettled(Session& session, Side& side, std::string_view verb,
-                              std::uint64_t operations) {
-  constexpr int kMostRounds = 60;
-  constexpr int kCalmRounds = 3;
+// What a side does before it is measured, and how far it has come.
+class WarmingSide {
+ public:
+  WarmingSide(Session& session, Side& side, std::string_view verb, std::uint64_t measured_round)
+      : session_(session),
+        side_(side),
+        most_at_once_(std::max(measured_round, kLittle)),
+        progress_(fmt::format("{} {}", verb, side.name()), "operations") {}
+
+  void set_total(std::uint64_t operations) { progress_.set_total(operations); }
+
+  // Runs so many operations, each thread as many. Requests are prepared in memory, so that they
+  // come in rounds that need no more of it than those that are measured.
+  Outcome<Round> Run(std::uint64_t operations) {
+    Round all;
+    while (operations - all.operations >= side_.threads()) {
+      auto round =
+          RunRound(session_, side_, std::min(most_at_once_, operations - all.operations));
+      if (!round) return round;
+      all.Add(*round);
+      done_ += round->operations;
+      progress_.Update({.count = done_, .bytes = {}});
+    }
+    return all;
+  }
+
+ private:
+  static constexpr std::uint64_t kLittle = 100'000;  // operations, not worth more rounds
+
+  Session& session_;
+  Side& side_;
+  const std::uint64_t most_at_once_;
+  Progress progress_;
+  std::uint64_t done_ = 0;
+};
+
+// Goes on until in so many operations neither reads of the device nor misses of the tier become
+// fewer, nor the tier's share moves.
+Outcome<void> RunUntilSettled(WarmingSide& side, std::uint64_t operations) {
+  constexpr int kMostSteps = 60;
+  constexpr int kCalmSteps = 3;
   constexpr double kStill = 0.03;
-  Progress progress(fmt::format("{} {}", verb, side.name()), "operations");
   double least_reads = INFINITY;   // of the device, an operation
   double least_misses = INFINITY;  // of the tier
   double share = INFINITY;         // the tier's, when it moved last
-  for (int calm = 0, i = 1; calm < kCalmRounds && i <= kMostRounds; ++i) {
-    const auto round = RunRound(session, side, operations);
-    if (!round) return std::unexpected(round.error());
-    progress.Update({.count = operations * static_cast<std::uint64_t>(i), .bytes = {}});
+  for (int calm = 0, i = 1; calm < kCalmSteps && i <= kMostSteps; ++i) {
+    const auto step = side.Run(operations);
+    if (!step) return std::unexpected(step.error());
     const double reads =
-        static_cast<double>(round->device_reads) / static_cast<double>(round->operations);
-    const double misses = 1 - round->tier.hit_ratio;
+        static_cast<double>(step->device_reads) / static_cast<double>(step->operations);
+    const double misses = 1 - step->tier.hit_ratio;
     const bool fewer = reads < least_reads * 0.99 || misses < least_misses * 0.99;
-    const bool moved = std::abs(round->tier.share - share) > kStill;
+    const bool moved = std::abs(step->tier.share - share) > kStill;
     calm = fewer || moved ? 0 : calm + 1;
     least_reads = std::min(least_reads, reads);
     least_misses = std::min(least_misses, misses);
-    if (moved) share = round->tier.share;
+    if (moved) share = step->tier.share;
   }
   return {};
 }
 
-Outcome<void> RunFor(Session& session, Side& side, std::uint64_t operations,
-                     std::uint64_t in_a_round) {
-  Progress progress(fmt::format("settle {}", side.name()), "operations");
-  progress.set_total(operations);
-  for (std::uint64_t done = 0; done < operations;) {
-    const std::uint64_t now = std::min(in_a_round, operations - done);
-    if (auto round = RunRound(session, side, now); !round) return std::unexpected(round.error());
-    done += now;
-    progress.Update({.count = done, .bytes = {}});
-  }
+// Where the budget has room for many pairs, it takes many operations to see that fewer are missed.
+Outcome<void> FillCaches(Session& session, Side& side, const Case& one,
+                         const BenchArguments& arguments) {
+  const std::uint64_t pairs = one.budget / (kKeyBytes + arguments.value_bytes);
+  WarmingSide filling(session, side, "fill", arguments.operations);
+  return RunUntilSettled(filling, std::max(arguments.operations, pairs));
+}
+
+Outcome<void> Settle(Session& session, Side& side, const Case& one,
+                     const BenchArguments& arguments) {
+  if (!arguments.after.empty()) side.Follow(one.workload, one.records);
+  WarmingSide settling(session, side, "settle", arguments.operations);
+  if (!arguments.settle) return RunUntilSettled(settling, arguments.operations);
+  settling.set_total(*arguments.settle);
+  if (auto run = settling.Run(*arguments.settle); !run) return std::unexpected(run.error());
   return {};
 }
 
 // First fast, under the workload before if there is one, then with reads that cost what they will
-// when it counts. Where the budget has room for many pairs, it takes many operations to see that
-// fewer are missed.
+// when it counts.
 Outcome<void> WarmUp(Session& session, Side& side, const Case& one,
                      const BenchArguments& arguments) {
-  const std::uint64_t pairs = one.budget / (kKeyBytes + arguments.value_bytes);
   ReadThroughPageCache(true);
-  auto full = RunUntilSettled(session, side, "fill", std::max(arguments.operations, pairs));
+  auto full = FillCaches(session, side, one, arguments);
   ReadThroughPageCache(false);
-  if (!full) return full;
-  if (!arguments.after.empty()) side.Follow(one.workload, one.records);
-  if (arguments.settle) return RunFor(session, side, *arguments.settle, arguments.operations);
-  return RunUntilSettled(session, side, "settle", arguments.operations);
+  return full ? Settle(session, side, one, arguments) : full;
 }
 
 Outcome<std::vector<Summary>> Measure(Session& session, const BenchArguments& arguments,

@@ -27,6 +27,11 @@ double SecondsSince(Clock::time_point begin) {
 
 void Round::Add(const Round& other) {
   operations += other.operations;
+  if (operations > 0) {
+    const double part = static_cast<double>(other.operations) / static_cast<double>(operations);
+    tier.hit_ratio += (other.tier.hit_ratio - tier.hit_ratio) * part;
+    tier.share += (other.tier.share - tier.share) * part;
+  }
   cpu_seconds += other.cpu_seconds;
   device_reads += other.device_reads;
   reads += other.reads;
@@ -75,8 +80,9 @@ Outcome<Round> Side::Run(std::uint64_t operations) {
     }
   }
   Round round;
-  for (const Client& client : clients_) {
+  for (Client& client : clients_) {
     if (!client.outcome) return std::unexpected(client.outcome.error());
+    client.prepared = {};  // the other sides are to have this memory
     round.Add(client.round);
     round.seconds = std::max(round.seconds, client.round.seconds);
   }
@@ -161,13 +167,12 @@ Summary Side::Summarize(const std::vector<Round>& rounds) const {
   for (const Round& round : rounds) {
     per_second.push_back(static_cast<double>(round.operations) / round.seconds);
     all.Add(round);
-    summary.tier.hit_ratio += round.tier.hit_ratio / static_cast<double>(rounds.size());
-    summary.tier.share += round.tier.share / static_cast<double>(rounds.size());
   }
   const auto middle = per_second.begin() + static_cast<std::ptrdiff_t>(per_second.size() / 2);
   std::ranges::nth_element(per_second, middle);
   summary.operations_per_second = *middle;
   const auto operations = static_cast<double>(all.operations);
+  summary.tier = all.tier;
   summary.latency = all.latency;
   summary.cpu_us = all.cpu_seconds * 1e6 / operations;
   summary.device_reads = static_cast<double>(all.device_reads) / operations;

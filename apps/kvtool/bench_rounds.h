@@ -25,7 +25,7 @@ struct Round {
   TierFigures tier;
   LatencyHistogram latency;  // of one call in eight
 
-  // What can be counted together: all but `seconds` and `tier`.
+  // What can be counted together: all but `seconds`. Of `tier` the mean, by operations.
   void Add(const Round& other);
 };
 
@@ -58,6 +58,7 @@ class Side {
        std::uint64_t records, const ClientOptions& options);
 
   std::string_view name() const { return name_; }
+  unsigned threads() const { return options_.threads; }
   // From now on another workload's requests, from their beginning.
   void Follow(const WorkloadInfo& workload, std::uint64_t records);
   // Runs so many operations, shared out among the threads.
