@@ -209,22 +209,45 @@ Outcome<void> Settle(Session& session, Side& side, const Case& one,
   return {};
 }
 
+// Takes every side to where the one is that has come furthest: as all draw the same requests, they
+// are asked for the same from there on.
+Outcome<void> CatchUp(Session& session, std::vector<Side>& sides, std::uint64_t measured_round) {
+  const std::uint64_t furthest = std::ranges::max(sides | std::views::transform(&Side::operations));
+  for (Side& side : sides) {
+    WarmingSide behind(session, side, "catch up", measured_round);
+    behind.set_total(furthest - side.operations());
+    if (auto run = behind.Run(furthest - side.operations()); !run) {
+      return std::unexpected(run.error());
+    }
+  }
+  return {};
+}
+
+using Step = Outcome<void> (*)(Session&, Side&, const Case&, const BenchArguments&);
+
+// Takes each side through this step, and leaves all of them at the same request.
+Outcome<void> WithEach(Session& session, const Case& one, const BenchArguments& arguments,
+                       std::vector<Side>& sides, Step step) {
+  for (Side& side : sides) {
+    if (auto done = step(session, side, one, arguments); !done) return done;
+  }
+  return CatchUp(session, sides, arguments.operations);
+}
+
 // First fast, under the workload before if there is one, then with reads that cost what they will
 // when it counts.
-Outcome<void> WarmUp(Session& session, Side& side, const Case& one,
-                     const BenchArguments& arguments) {
+Outcome<void> WarmUp(Session& session, const BenchArguments& arguments, const Case& one,
+                     std::vector<Side>& sides) {
   ReadThroughPageCache(true);
-  auto full = FillCaches(session, side, one, arguments);
+  auto full = WithEach(session, one, arguments, sides, FillCaches);
   ReadThroughPageCache(false);
-  return full ? Settle(session, side, one, arguments) : full;
+  return full ? WithEach(session, one, arguments, sides, Settle) : full;
 }
 
 Outcome<std::vector<Summary>> Measure(Session& session, const BenchArguments& arguments,
                                       const Case& one, std::vector<Side>& sides) {
-  for (Side& side : sides) {
-    if (auto warm = WarmUp(session, side, one, arguments); !warm) {
-      return std::unexpected(warm.error());
-    }
+  if (auto warm = WarmUp(session, arguments, one, sides); !warm) {
+    return std::unexpected(warm.error());
   }
   std::vector<std::vector<Round>> rounds(sides.size());
   Progress progress("measure", "rounds");
@@ -391,8 +414,9 @@ void AddBench(CLI::App& app, Action& action) {
           "same options but for that: blocks of 4 KiB, uncompressed, Bloom filters, an eighth of\n"
           "the budget for memtables, index and filters outside it. Each has a copy of one database "
           "and gets the\n"
-          "same requests, first until it misses no less, then in rounds by turns. Processor\n"
-          "time and reads are counted of the threads that ask, not of flushes and compactions.\n"
+          "same requests, first until none of them misses less, then in rounds by turns.\n"
+          "Processor time and reads are counted of the threads that ask, not of flushes and\n"
+          "compactions.\n"
           "\n"
           "Examples:\n"
           "  kvtool bench --workload c --records 100000 --budget 1%\n"

@@ -40,6 +40,7 @@ Json ToJson(const BenchResult& result) {
   Json results = Json::array();
   for (const Summary& summary : result.summaries) {
     results.push_back({{"system", summary.name},
+                       {"ops_before", summary.operations_before},
                        {"ops_per_second", summary.operations_per_second},
                        {"p50_us", Microseconds(summary, 0.5)},
                        {"p95_us", Microseconds(summary, 0.95)},

@@ -47,6 +47,7 @@ Side::Side(std::string_view name, std::unique_ptr<System> system, const Workload
 
 void Side::Follow(const WorkloadInfo& workload, std::uint64_t records) {
   ordered_ = workload.ordered;
+  operations_ = 0;
   for (unsigned i = 0; i < options_.threads; ++i) {
     clients_[i].workload =
         workload.make(records, {.thread = i, .threads = options_.threads}, std::uint64_t{i} + 1);
@@ -87,6 +88,7 @@ Outcome<Round> Side::Run(std::uint64_t operations) {
     round.seconds = std::max(round.seconds, client.round.seconds);
   }
   round.tier = system_->Tier();
+  operations_ += round.operations;
   return round;
 }
 
@@ -171,6 +173,7 @@ Summary Side::Summarize(const std::vector<Round>& rounds) const {
   const auto middle = per_second.begin() + static_cast<std::ptrdiff_t>(per_second.size() / 2);
   std::ranges::nth_element(per_second, middle);
   summary.operations_per_second = *middle;
+  summary.operations_before = operations_ - all.operations;
   const auto operations = static_cast<double>(all.operations);
   summary.tier = all.tier;
   summary.latency = all.latency;

@@ -38,8 +38,9 @@ struct ClientOptions {
 // Operations a second, and so on, over the rounds of a side.
 struct Summary {
   std::string name;
-  double operations_per_second = 0;  // median of the rounds
-  double cpu_us = 0;                 // an operation, as are
+  std::uint64_t operations_before = 0;  // of the workload, before the first round
+  double operations_per_second = 0;     // median of the rounds
+  double cpu_us = 0;                    // an operation, as are
   double device_reads = 0;
   double hit_ratio = 0;  // reads answered without the device
   TierFigures tier;
@@ -61,7 +62,9 @@ class Side {
   unsigned threads() const { return options_.threads; }
   // From now on another workload's requests, from their beginning.
   void Follow(const WorkloadInfo& workload, std::uint64_t records);
-  // Runs so many operations, shared out among the threads.
+  // Of that workload, so far. Sides with as many are asked for the same next.
+  std::uint64_t operations() const { return operations_; }
+  // Runs so many operations, shared out among the threads, which run as many each.
   Outcome<Round> Run(std::uint64_t operations);
   // Of these rounds, and of the system as they have left it.
   Summary Summarize(const std::vector<Round>& rounds) const;
@@ -91,6 +94,7 @@ class Side {
   bool ordered_ = false;
   ClientOptions options_;
   std::uint64_t rounds_ = 0;
+  std::uint64_t operations_ = 0;
   std::vector<Client> clients_;
 };
 

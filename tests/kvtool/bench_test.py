@@ -49,6 +49,19 @@ class Bench(harness.TestCase):
         for workload in ("f", "e"):
             self.check_sides(self.bench("--workload", workload), SYSTEMS)
 
+    def test_all_sides_are_measured_on_the_same_requests(self):
+        # Sides take different times to settle, and the threads' shares are no whole rounds.
+        for arguments in (["--workload", "hotspot", "--threads", "3"],
+                          ["--workload", "d"],
+                          ["--workload", "c", "--after", "uniform"]):
+            with self.subTest(arguments):
+                sides = self.by_system("--ops", "1000", *arguments)
+                before = [one["ops_before"] for one in sides.values()]
+                self.assertEqual((len(before), len(set(before))), (4, 1), before)
+                self.assertGreater(before[0], 3 * 990)
+        settled = self.by_system("--ops", "1000", "--after", "uniform", "--settle", "2500")
+        self.assertEqual({one["ops_before"] for one in settled.values()}, {2500})
+
     def test_the_policy_is_told(self):
         result = self.bench("--policy", "lru-k:k=3", "--ops", "100", "--against", "rocksdb")
         self.assertEqual(result["policy"], "lru-k:k=3,history=1")

@@ -1,0 +1,96 @@
+// What the sides of kvtool bench ask their systems for, and what they make of it.
+#include "kvtool/bench_rounds.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kvcache::kvtool {
+
+// The systems here have no device.
+std::uint64_t DeviceReads() { return 0; }
+
+namespace {
+
+constexpr std::uint64_t kRecords = 1000;
+
+// What a system was asked for; the threads' requests in any order.
+struct Asked {
+  std::mutex mutex;
+  std::vector<std::string> keys;
+};
+
+class NotingSystem : public System {
+ public:
+  explicit NotingSystem(Asked& asked) : asked_(asked) {}
+
+  Result<bool> Get(std::string_view key, std::string&) override {
+    Note(key);
+    return true;
+  }
+  Result<void> MultiGet(std::span<const std::string_view> keys) override {
+    for (const std::string_view key : keys) Note(key);
+    return {};
+  }
+  Result<void> Put(std::string_view key, std::string_view) override {
+    Note(key);
+    return {};
+  }
+  Result<void> Scan(std::string_view from, std::size_t) override {
+    Note(from);
+    return {};
+  }
+  MemoryFigures Memory() override { return {}; }
+
+ private:
+  void Note(std::string_view key) {
+    const std::lock_guard lock(asked_.mutex);
+    asked_.keys.emplace_back(key);
+  }
+
+  Asked& asked_;
+};
+
+Side MakeSide(Asked& asked, std::string_view workload, const ClientOptions& options) {
+  return {"noting", std::make_unique<NotingSystem>(asked), *FindWorkload(workload), kRecords,
+          options};
+}
+
+// The keys of the next round, in their order.
+std::vector<std::string> NextKeys(Side& side, Asked& asked, std::uint64_t operations) {
+  asked.keys.clear();
+  REQUIRE(side.Run(operations));
+  std::ranges::sort(asked.keys);
+  return asked.keys;
+}
+
+TEST_CASE("sides that have run as many operations are asked for the same next") {
+  for (const std::string_view workload : {"hotspot", "sequential", "d", "e", "mixgraph"}) {
+    CAPTURE(workload);
+    Asked by_one;
+    Asked by_other;
+    Side one = MakeSide(by_one, workload, {.threads = 3});
+    Side other = MakeSide(by_other, workload, {.threads = 3});
+    for (int i = 0; i < 2; ++i) REQUIRE(one.Run(100));
+    for (int i = 0; i < 6; ++i) REQUIRE(other.Run(32));
+    CHECK(one.operations() == 198);
+    CHECK(other.operations() == 180);
+    REQUIRE(other.Run(18));
+    CHECK(other.operations() == 198);
+    CHECK(NextKeys(one, by_one, 300) == NextKeys(other, by_other, 300));
+
+    one.Follow(*FindWorkload(workload), kRecords);
+    CHECK(one.operations() == 0);
+    other.Follow(*FindWorkload(workload), kRecords);
+    CHECK(NextKeys(one, by_one, 300) == NextKeys(other, by_other, 300));
+  }
+}
+
+}  // namespace
+}  // namespace kvcache::kvtool
