@@ -161,8 +161,13 @@ class RocksDbSystem : public System {
   }
   Result<void> Scan(std::string_view from, std::size_t pairs) override {
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(rocksdb::ReadOptions()));
-    it->Seek(rocksdb::Slice(from.data(), from.size()));
-    for (std::size_t i = 0; i < pairs && it->Valid(); ++i) it->Next();
+    std::size_t passed = 0;
+    for (it->Seek(rocksdb::Slice(from.data(), from.size())); it->Valid(); it->Next()) {
+      // As kvcache's store does it: takes both, and does not go on from the last one.
+      it->key();
+      it->value();
+      if (++passed == pairs) break;
+    }
     return ResultOf(it->status());
   }
   MemoryFigures Memory() override {

@@ -44,10 +44,10 @@ class System {
  public:
   virtual ~System() = default;
   virtual Result<bool> Get(std::string_view key, std::string& value) = 0;
-  // What is found is looked at and not copied.
+  // What is found is neither looked at nor copied.
   virtual Result<void> MultiGet(std::span<const std::string_view> keys) = 0;
   virtual Result<void> Put(std::string_view key, std::string_view value) = 0;
-  // Reads up to so many pairs from this key on.
+  // Reads up to so many pairs, at least one, from this key on, and does nothing with them.
   virtual Result<void> Scan(std::string_view from, std::size_t pairs) = 0;
   virtual MemoryFigures Memory() = 0;
   virtual TierFigures Tier() { return {}; }
