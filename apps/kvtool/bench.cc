@@ -77,7 +77,7 @@ Outcome<void> Load(Session& session, const Case& one, std::size_t value_bytes,
     if (count % kInterruptInterval == 0 && session.Interrupted()) return false;
     const std::uint64_t record = order[count++];
     key = KeyOf(record, one.workload.ordered);
-    MakeValue(record, 0, value_bytes, value);
+    MakeValue(record, value_bytes, value);
     progress.Update({.count = count, .bytes = {}});
     return true;
   });

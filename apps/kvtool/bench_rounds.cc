@@ -58,14 +58,16 @@ void Side::Prepare(Client& client, std::uint64_t operations) const {
   client.prepared = {};
   client.prepared.requests.reserve(operations);
   client.prepared.keys.reserve(operations * kKeyBytes);
+  std::size_t longest = options_.value_bytes;
   for (std::uint64_t i = 0; i < operations; ++i) {
-    client.prepared.requests.push_back(client.workload->Next());
-    client.prepared.keys += KeyOf(client.prepared.requests.back().record, ordered_);
+    const Request& request = client.prepared.requests.emplace_back(client.workload->Next());
+    client.prepared.keys += KeyOf(request.record, ordered_);
+    longest = std::max<std::size_t>(longest, request.bytes);
   }
+  if (client.value.size() < longest) MakeValue(0, longest, client.value);
 }
 
 Outcome<Round> Side::Run(std::uint64_t operations) {
-  ++rounds_;
   for (Client& client : clients_) Prepare(client, operations / clients_.size());
   Clock::time_point begin;
   std::barrier together(static_cast<std::ptrdiff_t>(clients_.size()),
@@ -97,7 +99,6 @@ void Side::RunClient(Client& client) {
   client.outcome = {};
   const double cpu = ThreadSeconds();
   const std::uint64_t device_reads = DeviceReads();
-  std::string value;
   const std::span<const Request> requests = client.prepared.requests;
   const std::string_view keys = client.prepared.keys;
   std::uint64_t calls = 0;
@@ -107,8 +108,7 @@ void Side::RunClient(Client& client) {
     round.operations += count;
     const bool timed = calls++ % kTimedOneIn == 0;
     const auto begin = timed ? Clock::now() : Clock::time_point();
-    client.outcome =
-        count > 1 ? ReadMany(asked, round) : Do(requests[i], asked, rounds_, round, value);
+    client.outcome = count > 1 ? ReadMany(asked, round) : Do(client, requests[i], asked);
     if (!client.outcome) return;
     if (timed) {
       round.latency.Record(
@@ -142,21 +142,25 @@ Result<void> Side::ReadMany(std::string_view keys, Round& round) {
   return read;
 }
 
-Result<void> Side::Do(const Request& request, std::string_view key, std::uint64_t version,
-                      Round& round, std::string& value) {
+Result<void> Side::Do(Client& client, const Request& request, std::string_view key) {
   using Kind = Request::Kind;
   if (request.kind == Kind::kScan) return system_->Scan(key, request.pairs);
   if (request.kind == Kind::kRead || request.kind == Kind::kReadModifyWrite) {
     const std::uint64_t before = DeviceReads();
-    const auto found = system_->Get(key, value);
+    const auto found = system_->Get(key, client.found);
     if (!found) return std::unexpected(found.error());
-    ++round.reads;
-    if (DeviceReads() == before) ++round.reads_at_once;
+    ++client.round.reads;
+    if (DeviceReads() == before) ++client.round.reads_at_once;
     if (request.kind == Kind::kRead) return {};
   }
-  MakeValue(request.record, version, request.bytes > 0 ? request.bytes : options_.value_bytes,
-            value);
-  return system_->Put(key, value);
+  return Write(client, request, key);
+}
+
+Result<void> Side::Write(Client& client, const Request& request, std::string_view key) {
+  const std::size_t bytes = request.bytes > 0 ? request.bytes : options_.value_bytes;
+  const std::span<char> value = std::span(client.value).first(bytes);
+  StampValue(request.record, ++client.puts, value);
+  return system_->Put(key, {value.data(), value.size()});
 }
 
 Summary Side::Summarize(const std::vector<Round>& rounds) const {

@@ -70,7 +70,8 @@ class Side {
   Summary Summarize(const std::vector<Round>& rounds) const;
 
  private:
-  // The requests of a round are drawn before it begins.
+  // The requests of a round are drawn before it begins. What they write is made then too, once for
+  // all, as making it would be measured, and memory for all of it be much.
   struct Prepared {
     std::vector<Request> requests;
     std::string keys;  // one after the other
@@ -78,6 +79,9 @@ class Side {
   struct Client {
     std::unique_ptr<Workload> workload;
     Prepared prepared;
+    std::string value;       // as long as any that is written, which are its beginnings, stamped
+    std::uint64_t puts = 0;  // so far
+    std::string found;
     Round round;
     Result<void> outcome;
   };
@@ -86,14 +90,13 @@ class Side {
   void RunClient(Client& client);
   std::size_t ReadsTogether(std::span<const Request> requests) const;
   Result<void> ReadMany(std::string_view keys, Round& round);
-  Result<void> Do(const Request& request, std::string_view key, std::uint64_t version, Round& round,
-                  std::string& value);
+  Result<void> Do(Client& client, const Request& request, std::string_view key);
+  Result<void> Write(Client& client, const Request& request, std::string_view key);
 
   std::string name_;
   std::unique_ptr<System> system_;
   bool ordered_ = false;
   ClientOptions options_;
-  std::uint64_t rounds_ = 0;
   std::uint64_t operations_ = 0;
   std::vector<Client> clients_;
 };

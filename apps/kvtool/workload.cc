@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 #include <iterator>
 #include <random>
 #include <utility>
@@ -246,12 +247,17 @@ std::string KeyOf(std::uint64_t record, bool ordered) {
   return fmt::format("{:016x}", ordered ? record : Mix(record + 1));
 }
 
-void MakeValue(std::uint64_t record, std::uint64_t version, std::size_t bytes, std::string& value) {
+void MakeValue(std::uint64_t record, std::size_t bytes, std::string& value) {
   value.clear();
-  for (std::uint64_t word = Mix(record ^ Mix(version)); value.size() < bytes; word = Mix(word)) {
+  for (std::uint64_t word = Mix(record + 1); value.size() < bytes; word = Mix(word)) {
     fmt::format_to(std::back_inserter(value), "{:016x}", word);
   }
   value.resize(bytes);
+}
+
+void StampValue(std::uint64_t record, std::uint64_t version, std::span<char> value) {
+  const std::uint64_t word = Mix(record ^ Mix(version));
+  std::memcpy(value.data(), &word, std::min(sizeof word, value.size()));
 }
 
 }  // namespace kvcache::kvtool

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,7 +63,11 @@ inline constexpr std::size_t kKeyBytes = 16;
 // The key of a record, of kKeyBytes.
 std::string KeyOf(std::uint64_t record, bool ordered);
 
-// The value that record gets at its `version`th writing: of `bytes` bytes, half of them random.
-void MakeValue(std::uint64_t record, std::uint64_t version, std::size_t bytes, std::string& value);
+// The value that a record has in a new database: of `bytes` bytes, half of them random.
+void MakeValue(std::uint64_t record, std::size_t bytes, std::string& value);
+
+// Makes of any value the one that record gets at its `version`th writing: others begin with other
+// bytes. Takes the same short time for values of all sizes.
+void StampValue(std::uint64_t record, std::uint64_t version, std::span<char> value);
 
 }  // namespace kvcache::kvtool

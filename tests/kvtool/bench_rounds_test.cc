@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,7 @@ constexpr std::uint64_t kRecords = 1000;
 struct Asked {
   std::mutex mutex;
   std::vector<std::string> keys;
+  std::vector<std::string> written;
 };
 
 class NotingSystem : public System {
@@ -38,8 +41,10 @@ class NotingSystem : public System {
     for (const std::string_view key : keys) Note(key);
     return {};
   }
-  Result<void> Put(std::string_view key, std::string_view) override {
+  Result<void> Put(std::string_view key, std::string_view value) override {
     Note(key);
+    const std::lock_guard lock(asked_.mutex);
+    asked_.written.emplace_back(value);
     return {};
   }
   Result<void> Scan(std::string_view from, std::size_t) override {
@@ -90,6 +95,33 @@ TEST_CASE("sides that have run as many operations are asked for the same next") 
     other.Follow(*FindWorkload(workload), kRecords);
     CHECK(NextKeys(one, by_one, 300) == NextKeys(other, by_other, 300));
   }
+}
+
+TEST_CASE("what is written is made before the round: values differ in their first bytes alone") {
+  Asked asked;
+  Side side = MakeSide(asked, "a", {.value_bytes = 5000, .threads = 2});
+  for (int i = 0; i < 2; ++i) REQUIRE(side.Run(500));
+  REQUIRE(asked.written.size() > 400);
+  const std::string rest = asked.written[0].substr(8);
+  for (const std::string& value : asked.written) {
+    CHECK(value.size() == 5000);
+    CHECK(value.substr(8) == rest);
+  }
+  // Two threads may write the same.
+  const std::set<std::string> distinct(asked.written.begin(), asked.written.end());
+  CHECK(distinct.size() >= asked.written.size() / 2);
+}
+
+TEST_CASE("values have the sizes that the workload asks for, and else the bench") {
+  Asked asked;
+  Side side = MakeSide(asked, "mixgraph", {.value_bytes = 10});
+  REQUIRE(side.Run(5000));
+  const auto longest = std::ranges::max(asked.written, {}, &std::string::size).size();
+  CHECK((longest > 200 && longest <= 1024));
+  asked.written.clear();
+  side.Follow(*FindWorkload("f"), kRecords);
+  REQUIRE(side.Run(100));
+  for (const std::string& value : asked.written) CHECK(value.size() == 10);
 }
 
 }  // namespace

@@ -178,14 +178,31 @@ TEST_CASE("values have their size, and no two are equal") {
   std::string one;
   std::string other;
   for (const std::size_t bytes : {0U, 1U, 15U, 16U, 100U, 4096U}) {
-    MakeValue(1, 0, bytes, one);
+    MakeValue(1, bytes, one);
     CHECK(one.size() == bytes);
   }
-  MakeValue(1, 1, 100, one);
-  MakeValue(1, 2, 100, other);
+  MakeValue(1, 100, one);
+  MakeValue(2, 100, other);
   CHECK(one != other);
-  MakeValue(2, 1, 100, other);
-  CHECK(one != other);
+}
+
+TEST_CASE("a stamp makes another value of each record and version, whatever its size") {
+  for (const std::size_t bytes : {0U, 3U, 8U, 100U}) {
+    CAPTURE(bytes);
+    std::string value;
+    MakeValue(0, bytes, value);
+    const std::string rest = value.substr(std::min<std::size_t>(bytes, 8));
+    std::set<std::string> stamped;
+    for (std::uint64_t record = 0; record < 10; ++record) {
+      for (std::uint64_t version = 1; version <= 10; ++version) {
+        StampValue(record, version, value);
+        CHECK(value.size() == bytes);
+        CHECK(value.ends_with(rest));
+        stamped.insert(value);
+      }
+    }
+    CHECK(stamped.size() == (bytes == 0 ? 1U : 100U));
+  }
 }
 
 TEST_CASE("workloads are found by their names") {
