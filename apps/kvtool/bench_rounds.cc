@@ -1,11 +1,15 @@
 #include "bench_rounds.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <atomic>
 #include <barrier>
 #include <chrono>
 #include <ctime>
-#include <thread>
 #include <utility>
+
+#include "simulate/worker_threads.h"
 
 namespace kvcache::kvtool {
 namespace {
@@ -69,19 +73,7 @@ void Side::Prepare(Client& client, std::uint64_t operations) const {
 
 Outcome<Round> Side::Run(std::uint64_t operations) {
   for (Client& client : clients_) Prepare(client, operations / clients_.size());
-  Clock::time_point begin;
-  std::barrier together(static_cast<std::ptrdiff_t>(clients_.size()),
-                        [&begin]() noexcept { begin = Clock::now(); });
-  {
-    std::vector<std::jthread> threads;
-    for (Client& client : clients_) {
-      threads.emplace_back([&] {
-        together.arrive_and_wait();
-        RunClient(client);
-        client.round.seconds = SecondsSince(begin);
-      });
-    }
-  }
+  if (auto run = RunClients(); !run) return std::unexpected(run.error());
   Round round;
   for (Client& client : clients_) {
     if (!client.outcome) return std::unexpected(client.outcome.error());
@@ -92,6 +84,33 @@ Outcome<Round> Side::Run(std::uint64_t operations) {
   round.tier = system_->Tier();
   operations_ += round.operations;
   return round;
+}
+
+// Each in a thread of its own, together, or none.
+Outcome<void> Side::RunClients() {
+  Clock::time_point begin;
+  FirstException thrown;
+  std::atomic<std::size_t> next{0};
+  std::size_t started = clients_.size();
+  std::barrier together(static_cast<std::ptrdiff_t>(clients_.size()),
+                        [&begin]() noexcept { begin = Clock::now(); });
+  {
+    // One more than there are clients: this thread is none of them.
+    const auto threads = StartThreads(clients_.size() + 1, [&] {
+      Client& client = clients_[next++];
+      together.arrive_and_wait();
+      if (started < clients_.size()) return;
+      thrown.Catch([&] { RunClient(client); });
+      client.round.seconds = SecondsSince(begin);
+    });
+    // Nobody is to wait for those that could not be started.
+    if (threads.size() < clients_.size()) started = threads.size();
+    for (std::size_t i = threads.size(); i < clients_.size(); ++i) together.arrive_and_drop();
+  }
+  thrown.Rethrow();
+  if (started == clients_.size()) return {};
+  return Failed(fmt::format("cannot start {} threads: the system gives {}; give fewer --threads",
+                            clients_.size(), started));
 }
 
 void Side::RunClient(Client& client) {

@@ -64,7 +64,8 @@ class Side {
   void Follow(const WorkloadInfo& workload, std::uint64_t records);
   // Of that workload, so far. Sides with as many are asked for the same next.
   std::uint64_t operations() const { return operations_; }
-  // Runs so many operations, shared out among the threads, which run as many each.
+  // Runs so many operations, shared out among the threads, which run as many each. What a system
+  // throws, std::bad_alloc say, reaches the caller when all have ended.
   Outcome<Round> Run(std::uint64_t operations);
   // Of these rounds, and of the system as they have left it.
   Summary Summarize(const std::vector<Round>& rounds) const;
@@ -87,6 +88,7 @@ class Side {
   };
 
   void Prepare(Client& client, std::uint64_t operations) const;
+  Outcome<void> RunClients();
   void RunClient(Client& client);
   std::size_t ReadsTogether(std::span<const Request> requests) const;
   Result<void> ReadMany(std::string_view keys, Round& round);

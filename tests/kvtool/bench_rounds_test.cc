@@ -2,11 +2,13 @@
 #include "kvtool/bench_rounds.h"
 
 #include <doctest/doctest.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <set>
 #include <span>
 #include <string>
@@ -27,6 +29,7 @@ struct Asked {
   std::mutex mutex;
   std::vector<std::string> keys;
   std::vector<std::string> written;
+  bool memory = true;  // else a Get throws
 };
 
 class NotingSystem : public System {
@@ -34,6 +37,7 @@ class NotingSystem : public System {
   explicit NotingSystem(Asked& asked) : asked_(asked) {}
 
   Result<bool> Get(std::string_view key, std::string&) override {
+    if (!asked_.memory) throw std::bad_alloc();
     Note(key);
     return true;
   }
@@ -122,6 +126,36 @@ TEST_CASE("values have the sizes that the workload asks for, and else the bench"
   side.Follow(*FindWorkload("f"), kRecords);
   REQUIRE(side.Run(100));
   for (const std::string& value : asked.written) CHECK(value.size() == 10);
+}
+
+TEST_CASE("a bench whose threads cannot be started says so") {
+  Asked asked;
+  Side side = MakeSide(asked, "c", {.threads = 3});
+  pthread_attr_t usual;
+  pthread_attr_t huge;
+  pthread_getattr_default_np(&usual);
+  pthread_attr_init(&huge);
+  pthread_attr_setstacksize(&huge, std::size_t{1} << 47);  // there is no room for such a stack
+  pthread_setattr_default_np(&huge);
+  const auto round = side.Run(300);
+  pthread_setattr_default_np(&usual);
+  pthread_attr_destroy(&huge);
+  pthread_attr_destroy(&usual);
+  REQUIRE(!round);
+  CHECK(round.error().message ==
+        "cannot start 3 threads: the system gives 0; give fewer --threads");
+  CHECK(asked.keys.empty());
+  REQUIRE(side.Run(300));
+  CHECK(asked.keys.size() == 300);
+}
+
+TEST_CASE("what is thrown in a bench's threads reaches the caller") {
+  Asked asked;
+  Side side = MakeSide(asked, "c", {.threads = 3});
+  asked.memory = false;
+  CHECK_THROWS_AS(side.Run(300), std::bad_alloc);
+  asked.memory = true;
+  CHECK(side.Run(300));
 }
 
 }  // namespace

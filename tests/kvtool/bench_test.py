@@ -2,15 +2,20 @@
 
 import os
 import pathlib
+import re
+import resource
+import shutil
 import signal
 import subprocess
 import tempfile
 import time
+import unittest
 
 import harness
 
 SYSTEMS = ["kvcache", "rocksdb", "rocksdb-hyper", "rocksdb-row"]
 EACH = r"[\d.]+ [KM]?i?B( each| to [\d.]+ [KM]?i?B)"
+USER_OF_NOTHING_ELSE = 61234
 WORKLOADS = ["a", "b", "c", "d", "e", "f", "uniform", "mixgraph", "sequential", "hotspot"]
 
 
@@ -199,6 +204,29 @@ class Bench(harness.TestCase):
             self.assertEqual((process.returncode, out), (3, b""))
             self.assertIn(b"interrupted", error)
             self.assertEqual(os.listdir(scratch), [])
+
+    @unittest.skipUnless(os.geteuid() == 0, "limits of threads are tested as another user")
+    def test_fewer_threads_than_asked_for_are_told_and_leave_nothing_behind(self):
+        scratch = self.path("scratch")
+        os.mkdir(scratch)
+        os.chmod(scratch, 0o777)
+        os.chmod(self.directory, 0o755)
+        # The build may lie where no other user can look.
+        self.program = shutil.copy(harness.KVTOOL, self.directory)
+        self.environment["LLVM_PROFILE_FILE"] = os.devnull
+        options = self.environment.get("TSAN_OPTIONS", "")
+        for suppressions in re.findall(r"suppressions=([^:]+)", options):
+            options = options.replace(suppressions, shutil.copy(suppressions, self.directory))
+        self.environment["TSAN_OPTIONS"] = options
+
+        def set_limit():
+            resource.setrlimit(resource.RLIMIT_NPROC, (100, 100))
+
+        message = self.failure(3, "bench", "--scratch", scratch, "--records", "1000", "--threads",
+                               "1024", "--ops", "2000", user=USER_OF_NOTHING_ELSE,
+                               preexec_fn=set_limit)
+        self.assertRegex(message, r"cannot start 1024 threads: the system gives \d\d?; give")
+        self.assertEqual(os.listdir(scratch), [])
 
     def test_a_reader_that_goes_away_leaves_nothing_behind(self):
         scratch = self.path("scratch")
