@@ -8,9 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <numeric>
 #include <optional>
-#include <random>
 #include <ranges>
 #include <string>
 #include <string_view>
@@ -62,20 +60,17 @@ Outcome<void> CheckInterrupt(Session& session) {
   return {};
 }
 
-// In no order of the keys, as databases grow.
 Outcome<void> Load(Session& session, const Case& one, std::size_t value_bytes,
                    const std::string& path) {
   constexpr std::uint64_t kInterruptInterval = 1024;
-  std::vector<std::uint32_t> order(one.records);
-  std::iota(order.begin(), order.end(), 0U);
-  if (one.workload.ordered) std::ranges::shuffle(order, std::mt19937_64(1));
+  const LoadOrder order(one.records);
   Progress progress("load", "pairs");
   progress.set_total(one.records);
   std::uint64_t count = 0;
   const auto made = MakeDatabase(path, [&](std::string& key, std::string& value) {
-    if (count == order.size()) return false;
+    if (count == one.records) return false;
     if (count % kInterruptInterval == 0 && session.Interrupted()) return false;
-    const std::uint64_t record = order[count++];
+    const std::uint64_t record = order.Record(count++);
     key = KeyOf(record, one.workload.ordered);
     MakeValue(record, value_bytes, value);
     progress.Update({.count = count, .bytes = {}});

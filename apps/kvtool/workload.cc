@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstring>
 #include <iterator>
+#include <numeric>
 #include <random>
 #include <utility>
 
@@ -245,6 +246,15 @@ const WorkloadInfo* FindWorkload(std::string_view name) {
 
 std::string KeyOf(std::uint64_t record, bool ordered) {
   return fmt::format("{:016x}", ordered ? record : Mix(record + 1));
+}
+
+// Steps of the golden section spread what has come evenly at any time (Knuth, TAOCP 3, 6.4). Where
+// step and number have no common divisor, all come before the first comes again.
+LoadOrder::LoadOrder(std::uint64_t records)
+    : records_(records),
+      stride_(std::max<std::uint64_t>(
+          static_cast<std::uint64_t>(static_cast<double>(records) * 0.6180339887), 1)) {
+  while (std::gcd(stride_, records_) != 1) ++stride_;
 }
 
 void MakeValue(std::uint64_t record, std::size_t bytes, std::string& value) {

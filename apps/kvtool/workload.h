@@ -63,6 +63,20 @@ inline constexpr std::size_t kKeyBytes = 16;
 // The key of a record, of kKeyBytes.
 std::string KeyOf(std::uint64_t record, bool ordered);
 
+// The records of a new database, each once and in no order of their keys, as databases grow. Takes
+// no memory, however many there are.
+class LoadOrder {
+ public:
+  // Up to 2^32 records.
+  explicit LoadOrder(std::uint64_t records);
+  // The one that comes `i`th.
+  std::uint64_t Record(std::uint64_t i) const { return i * stride_ % records_; }
+
+ private:
+  std::uint64_t records_;
+  std::uint64_t stride_;
+};
+
 // The value that a record has in a new database: of `bytes` bytes, half of them random.
 void MakeValue(std::uint64_t record, std::size_t bytes, std::string& value);
 

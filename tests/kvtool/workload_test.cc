@@ -174,6 +174,25 @@ TEST_CASE("keys have 16 bytes, and are ordered where the workload says so") {
   }
 }
 
+TEST_CASE("a database is loaded with each record once, in no order") {
+  for (std::uint64_t records = 1; records <= 1000; ++records) {
+    CAPTURE(records);
+    const LoadOrder order(records);
+    std::set<std::uint64_t> loaded;
+    std::uint64_t ascents = 0;
+    for (std::uint64_t i = 0; i < records; ++i) {
+      CHECK(order.Record(i) < records);
+      loaded.insert(order.Record(i));
+      if (i > 0 && order.Record(i) > order.Record(i - 1)) ++ascents;
+    }
+    CHECK(loaded.size() == records);
+    if (records > 10) CHECK((ascents > records / 5 && ascents < records * 2 / 3));
+  }
+  const LoadOrder most(4'000'000'000);
+  CHECK(most.Record(0) == 0);
+  CHECK(most.Record(3'999'999'999) + most.Record(1) == 4'000'000'000);
+}
+
 TEST_CASE("values have their size, and no two are equal") {
   std::string one;
   std::string other;
