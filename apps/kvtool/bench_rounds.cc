@@ -27,6 +27,12 @@ double SecondsSince(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+double Median(std::vector<double> numbers) {
+  std::ranges::sort(numbers);
+  const std::size_t half = numbers.size() / 2;
+  return numbers.size() % 2 == 1 ? numbers[half] : (numbers[half - 1] + numbers[half]) / 2;
+}
+
 }  // namespace
 
 void Round::Add(const Round& other) {
@@ -193,9 +199,7 @@ Summary Side::Summarize(const std::vector<Round>& rounds) const {
     per_second.push_back(static_cast<double>(round.operations) / round.seconds);
     all.Add(round);
   }
-  const auto middle = per_second.begin() + static_cast<std::ptrdiff_t>(per_second.size() / 2);
-  std::ranges::nth_element(per_second, middle);
-  summary.operations_per_second = *middle;
+  summary.operations_per_second = Median(std::move(per_second));
   summary.operations_before = operations_ - all.operations;
   const auto operations = static_cast<double>(all.operations);
   summary.tier = all.tier;

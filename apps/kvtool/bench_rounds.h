@@ -67,7 +67,7 @@ class Side {
   // Runs so many operations, shared out among the threads, which run as many each. What a system
   // throws, std::bad_alloc say, reaches the caller when all have ended.
   Outcome<Round> Run(std::uint64_t operations);
-  // Of these rounds, and of the system as they have left it.
+  // Of these rounds, its last ones, and of the system as they have left it.
   Summary Summarize(const std::vector<Round>& rounds) const;
 
  private:

@@ -1,7 +1,7 @@
 // The sides of kvtool bench: ways to keep the hot part of a database in so much memory.
 //
 // All have the same RocksDB options: blocks of 4 KiB, not compressed, Bloom filters of 10 bits a
-// key, index and filters outside the budget, memtables an eighth of it.
+// key, index and filters outside the budget, memtables an eighth of it, from 128 KiB to 128 MiB.
 #pragma once
 
 #include <cstddef>

@@ -8,7 +8,8 @@
 
 namespace kvcache::kvtool {
 
-// Reads of the keys of the trace in this file, again and again; the database has just these keys.
+// Reads in the order of the trace in this file, again and again. Its keys are numbered, and the
+// database has as many: their text and sizes, and whether they are written, do not count.
 Outcome<WorkloadInfo> TraceWorkload(const std::string& path);
 
 }  // namespace kvcache::kvtool

@@ -158,5 +158,34 @@ TEST_CASE("what is thrown in a bench's threads reaches the caller") {
   CHECK(side.Run(300));
 }
 
+Round MakeRound(std::uint64_t operations, double seconds, TierFigures tier = {}) {
+  Round round;
+  round.operations = operations;
+  round.seconds = seconds;
+  round.tier = tier;
+  return round;
+}
+
+TEST_CASE("the median of an even number of rounds lies between the middle two") {
+  Asked asked;
+  const Side side = MakeSide(asked, "c", {});
+  std::vector<Round> rounds;
+  for (const double seconds : {1.0, 8.0, 4.0, 2.0}) {
+    rounds.push_back(MakeRound(800, seconds));
+  }
+  CHECK(side.Summarize(rounds).operations_per_second == 300);
+  rounds.pop_back();
+  CHECK(side.Summarize(rounds).operations_per_second == 200);
+}
+
+TEST_CASE("hits and shares of the tier are means by operations") {
+  Asked asked;
+  const Side side = MakeSide(asked, "c", {});
+  const Summary summary = side.Summarize({MakeRound(300, 1, {.hit_ratio = 1, .share = 0.5}),
+                                          MakeRound(100, 1, {.hit_ratio = 0, .share = 0.1})});
+  CHECK(summary.tier.hit_ratio == doctest::Approx(0.75));
+  CHECK(summary.tier.share == doctest::Approx(0.4));
+}
+
 }  // namespace
 }  // namespace kvcache::kvtool
