@@ -21,8 +21,8 @@ namespace {
 class ReplayedTrace : public Workload {
  public:
   using Requests = std::shared_ptr<const std::vector<std::uint32_t>>;
-  ReplayedTrace(Requests requests, Lane lane)
-      : requests_(std::move(requests)), next_(requests_->size() / lane.threads * lane.thread) {}
+  ReplayedTrace(Requests requests, ClientId client)
+      : requests_(std::move(requests)), next_(requests_->size() / client.threads * client.thread) {}
   Request Next() override { return {.record = (*requests_)[next_++ % requests_->size()]}; }
 
  private:
@@ -50,8 +50,8 @@ Outcome<WorkloadInfo> TraceWorkload(const std::string& path) {
       .name = std::filesystem::path(path).filename().string(),
       .help = fmt::format("reads of a trace, {} requests", GroupDigits(shared->size())),
       .ordered = false,
-      .make = [shared](std::uint64_t, Lane lane,
-                       std::uint64_t) { return std::make_unique<ReplayedTrace>(shared, lane); },
+      .make = [shared](std::uint64_t, ClientId client,
+                       std::uint64_t) { return std::make_unique<ReplayedTrace>(shared, client); },
       .records = keys.size()};
 }
 

@@ -64,9 +64,10 @@ struct Shares {
 // Popular records have low numbers, or with `latest` high ones.
 class Ycsb : public Workload {
  public:
-  Ycsb(std::uint64_t records, Lane lane, std::uint64_t seed, const Shares& shares, bool latest)
+  Ycsb(std::uint64_t records, ClientId client, std::uint64_t seed, const Shares& shares,
+       bool latest)
       : records_(records),
-        lane_(lane),
+        client_(client),
         random_(seed),
         zipf_(records),
         shares_(shares),
@@ -94,12 +95,12 @@ class Ycsb : public Workload {
 
   std::uint64_t Popular() {
     const std::uint64_t rank = zipf_(random_);
-    return latest_ ? records_ + inserted_ * lane_.threads - 1 - rank : rank;
+    return latest_ ? records_ + inserted_ * client_.threads - 1 - rank : rank;
   }
-  std::uint64_t Insert() { return records_ + inserted_++ * lane_.threads + lane_.thread; }
+  std::uint64_t Insert() { return records_ + inserted_++ * client_.threads + client_.thread; }
 
   const std::uint64_t records_;
-  const Lane lane_;
+  const ClientId client_;
   Random random_;
   const Zipf zipf_;
   const Shares shares_;
@@ -108,8 +109,8 @@ class Ycsb : public Workload {
 };
 
 MakeWorkload MakeYcsb(const Shares& shares, bool latest = false) {
-  return [shares, latest](std::uint64_t records, Lane lane, std::uint64_t seed) {
-    return std::make_unique<Ycsb>(records, lane, seed, shares, latest);
+  return [shares, latest](std::uint64_t records, ClientId client, std::uint64_t seed) {
+    return std::make_unique<Ycsb>(records, client, seed, shares, latest);
   };
 }
 
@@ -119,7 +120,7 @@ MakeWorkload MakeYcsb(const Shares& shares, bool latest = false) {
 // in a range a power law.
 class Mixgraph : public Workload {
  public:
-  Mixgraph(std::uint64_t records, Lane, std::uint64_t seed)
+  Mixgraph(std::uint64_t records, ClientId, std::uint64_t seed)
       : random_(seed), range_records_(std::max<std::uint64_t>(records / kRanges, 1)) {
     std::array<double, kRanges> weights;
     for (std::size_t i = 0; i < kRanges; ++i) {
@@ -170,7 +171,7 @@ class Mixgraph : public Workload {
 
 class Uniform : public Workload {
  public:
-  Uniform(std::uint64_t records, Lane, std::uint64_t seed) : records_(records), random_(seed) {}
+  Uniform(std::uint64_t records, ClientId, std::uint64_t seed) : records_(records), random_(seed) {}
   Request Next() override { return {.record = Below(random_, records_)}; }
 
  private:
@@ -181,8 +182,8 @@ class Uniform : public Workload {
 // All records in the order of their keys, again and again; threads begin apart.
 class Sequential : public Workload {
  public:
-  Sequential(std::uint64_t records, Lane lane, std::uint64_t)
-      : records_(records), next_(records / lane.threads * lane.thread) {}
+  Sequential(std::uint64_t records, ClientId client, std::uint64_t)
+      : records_(records), next_(records / client.threads * client.thread) {}
   Request Next() override { return {.record = next_++ % records_}; }
 
  private:
@@ -194,10 +195,10 @@ class Sequential : public Workload {
 // requests as a fifth of the records.
 class Hotspot : public Workload {
  public:
-  Hotspot(std::uint64_t records, Lane lane, std::uint64_t seed)
+  Hotspot(std::uint64_t records, ClientId client, std::uint64_t seed)
       : records_(records),
         hot_(std::max<std::uint64_t>(records / 100, 1)),
-        period_(std::max<std::uint64_t>(records / 5 / lane.threads, 1)),
+        period_(std::max<std::uint64_t>(records / 5 / client.threads, 1)),
         random_(seed) {}
   Request Next() override {
     const std::uint64_t start = count_++ / period_ * hot_;
@@ -214,8 +215,8 @@ class Hotspot : public Workload {
 };
 
 template <class T>
-std::unique_ptr<Workload> Make(std::uint64_t records, Lane lane, std::uint64_t seed) {
-  return std::make_unique<T>(records, lane, seed);
+std::unique_ptr<Workload> Make(std::uint64_t records, ClientId client, std::uint64_t seed) {
+  return std::make_unique<T>(records, client, seed);
 }
 
 }  // namespace

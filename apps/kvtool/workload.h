@@ -31,7 +31,7 @@ struct Request {
 };
 
 // Who draws: one of so many threads, which insert records of different numbers.
-struct Lane {
+struct ClientId {
   unsigned thread = 0;
   unsigned threads = 1;
 };
@@ -43,8 +43,8 @@ class Workload {
   virtual Request Next() = 0;
 };
 
-using MakeWorkload =
-    std::function<std::unique_ptr<Workload>(std::uint64_t records, Lane lane, std::uint64_t seed)>;
+using MakeWorkload = std::function<std::unique_ptr<Workload>(std::uint64_t records, ClientId client,
+                                                             std::uint64_t seed)>;
 
 struct WorkloadInfo {
   std::string name;

@@ -19,9 +19,9 @@ using Kind = Request::Kind;
 constexpr std::uint64_t kRecords = 10'000;
 constexpr int kDrawn = 200'000;
 
-std::vector<Request> Draw(std::string_view name, Lane lane = {}, std::uint64_t seed = 1,
+std::vector<Request> Draw(std::string_view name, ClientId client = {}, std::uint64_t seed = 1,
                           int count = kDrawn) {
-  const auto workload = FindWorkload(name)->make(kRecords, lane, seed);
+  const auto workload = FindWorkload(name)->make(kRecords, client, seed);
   std::vector<Request> requests;
   for (int i = 0; i < count; ++i) requests.push_back(workload->Next());
   return requests;
