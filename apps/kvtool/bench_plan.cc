@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <ranges>
@@ -56,11 +55,8 @@ Outcome<std::vector<Contender>> ChooseShares(const std::vector<std::string>& sha
   for (const std::string& text : shares) {
     Contender one{.name = "kvcache", .system = "kvcache"};
     if (text != "auto") {
-      double share = -1;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), share);
-      const bool whole = error == std::errc{} && end == text.data() + text.size();
-      const bool right = whole && share >= 0 && share <= 1;
-      if (!right) {
+      const auto share = ParseNumber(text);
+      if (!share || *share < 0 || *share > 1) {
         return WrongCall(
             fmt::format("--tier-share {}: give numbers from 0 to 1, or auto", Excerpt(text)));
       }

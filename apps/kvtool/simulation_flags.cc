@@ -39,13 +39,6 @@ std::vector<std::string> SplitPolicies(const std::string& text) {
   return policies;
 }
 
-std::optional<double> ParseNumber(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.begin(), text.end(), value);
-  if (error != std::errc{} || end != text.end() || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
-
 Outcome<CacheSize> ParseCacheSize(const std::string& text) {
   const auto wrong = [&text] {
     return WrongCall(fmt::format(
@@ -68,6 +61,13 @@ Outcome<CacheSize> ParseCacheSize(const std::string& text) {
 }
 
 }  // namespace
+
+std::optional<double> ParseNumber(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.begin(), text.end(), value);
+  if (error != std::errc{} || end != text.end() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
 
 Outcome<std::vector<PolicyChoice>> ParsePolicies(const std::string& text, Clairvoyants known) {
   std::vector<std::string> clairvoyants = {"opt"};

@@ -32,6 +32,9 @@ enum class Clairvoyants { kOpt, kOptAndBound };
 // given, none twice.
 Outcome<std::vector<PolicyChoice>> ParsePolicies(const std::string& text, Clairvoyants known);
 
+// "0.5"; none if there is anything else, or if it is not finite.
+std::optional<double> ParseNumber(std::string_view text);
+
 // A cache's size as a user gives it.
 struct CacheSize {
   enum class Kind { kPlain, kBytes, kPercent };
