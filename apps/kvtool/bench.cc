@@ -141,8 +141,7 @@ class WarmingSide {
   Outcome<Round> Run(std::uint64_t operations) {
     Round all;
     while (operations - all.operations >= side_.threads()) {
-      auto round =
-          RunRound(session_, side_, std::min(most_at_once_, operations - all.operations));
+      auto round = RunRound(session_, side_, std::min(most_at_once_, operations - all.operations));
       if (!round) return round;
       all.Add(*round);
       done_ += round->operations;
@@ -317,6 +316,55 @@ std::string WorkloadsHelp() {
   return help;
 }
 
+void AddSides(CLI::App& command, BenchArguments& arguments) {
+  command
+      .add_option("--workload", arguments.workloads,
+                  "What is asked for, separated by commas: names\n"
+                  "below, or traces, whose keys are read (default: c)")
+      ->type_name("NAME|FILE")
+      ->delimiter(',');
+  command.add_option("--records", arguments.records, "Pairs in the database")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{4'000'000'000}).description(""))
+      ->capture_default_str();
+  command.add_option("--value-size", arguments.value_bytes, "Bytes of a value")
+      ->type_name("S")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{1} << 20).description(""))
+      ->capture_default_str();
+  command
+      .add_option("--budget", arguments.budgets, "Memory for caches: sizes, or shares of the data")
+      ->type_name("LIST")
+      ->capture_default_str();
+  command
+      .add_option("--against", arguments.against,
+                  "The other sides, separated by commas (default: all)")
+      ->type_name("NAMES")
+      ->delimiter(',');
+}
+
+void AddRounds(CLI::App& command, BenchArguments& arguments) {
+  command.add_option("--threads", arguments.threads, "Threads that ask")
+      ->type_name("T")
+      ->check(CLI::Range(1, 1024).description(""))
+      ->capture_default_str();
+  command.add_option("--batch", arguments.batch, "Reads asked for at once, by MultiGet")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100'000).description(""))
+      ->capture_default_str();
+  command.add_option("--ops", arguments.operations, "Operations in a round")
+      ->type_name("N")
+      ->check(WholeNumber(1))
+      ->capture_default_str();
+  command.add_option("--rounds", arguments.rounds, "Rounds of each side, by turns")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000).description(""))
+      ->capture_default_str();
+  command.add_option("--read-us", arguments.read_us, "What a read of the device is taken to cost")
+      ->type_name("US")
+      ->check(CLI::Range(0.0, 1e9).description(""))
+      ->capture_default_str();
+}
+
 void AddWarmUp(CLI::App& command, BenchArguments& arguments) {
   command
       .add_option("--tier-share", arguments.tier_shares,
@@ -349,75 +397,35 @@ void AddFiles(CLI::App& command, BenchArguments& arguments) {
   command.add_flag("--force", arguments.force, "Replace this file if it exists");
 }
 
+std::string BenchNotes() {
+  return WorkloadsHelp() +
+         "\n"
+         "Systems: kvcache with --policy, and RocksDB alone with its block cache (rocksdb: LRU,\n"
+         "rocksdb-hyper: HyperClockCache) or nine tenths row cache (rocksdb-row). All have the\n"
+         "same options but for that: blocks of 4 KiB, uncompressed, Bloom filters, an eighth of\n"
+         "the budget for memtables (128 KiB to 128 MiB), index and filters outside it. Each has\n"
+         "a copy of one database and gets the same requests, first until none of them misses\n"
+         "less, then in rounds by turns. Processor time and reads are counted of the threads\n"
+         "that ask, not of flushes and compactions. Of a trace the order of its keys counts:\n"
+         "they become keys of 16 bytes, with values of --value-size.\n"
+         "\n"
+         "Examples:\n"
+         "  kvtool bench --workload c --records 100000 --budget 1%\n"
+         "  kvtool --policy s3-fifo bench --workload b --against rocksdb --direct --json\n"
+         "  kvtool bench --workload a,b,c,e --budget 1%,10% --direct --plot bench.svg\n"
+         "  kvtool bench --workload e --tier-share auto,0,0.5,1 --after c --settle 1000000\n";
+}
+
 }  // namespace
 
 void AddBench(CLI::App& app, Action& action) {
   const auto [command, arguments] = AddCommand(
       app, action, "bench", "Compare kvcache with RocksDB's own caches on as many bytes", RunBench);
-  command
-      ->add_option("--workload", arguments->workloads,
-                   "What is asked for, separated by commas: names\n"
-                   "below, or traces, whose keys are read (default: c)")
-      ->type_name("NAME|FILE")
-      ->delimiter(',');
-  command->add_option("--records", arguments->records, "Pairs in the database")
-      ->type_name("N")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{4'000'000'000}).description(""))
-      ->capture_default_str();
-  command->add_option("--value-size", arguments->value_bytes, "Bytes of a value")
-      ->type_name("S")
-      ->check(CLI::Range(std::size_t{0}, std::size_t{1} << 20).description(""))
-      ->capture_default_str();
-  command
-      ->add_option("--budget", arguments->budgets,
-                   "Memory for caches: sizes, or shares of the data")
-      ->type_name("LIST")
-      ->capture_default_str();
-  command
-      ->add_option("--against", arguments->against,
-                   "The other sides, separated by commas (default: all)")
-      ->type_name("NAMES")
-      ->delimiter(',');
-  command->add_option("--threads", arguments->threads, "Threads that ask")
-      ->type_name("T")
-      ->check(CLI::Range(1, 1024).description(""))
-      ->capture_default_str();
-  command->add_option("--batch", arguments->batch, "Reads asked for at once, by MultiGet")
-      ->type_name("N")
-      ->check(CLI::Range(1, 100'000).description(""))
-      ->capture_default_str();
-  command->add_option("--ops", arguments->operations, "Operations in a round")
-      ->type_name("N")
-      ->check(WholeNumber(1))
-      ->capture_default_str();
-  command->add_option("--rounds", arguments->rounds, "Rounds of each side, by turns")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1000).description(""))
-      ->capture_default_str();
-  command->add_option("--read-us", arguments->read_us, "What a read of the device is taken to cost")
-      ->type_name("US")
-      ->check(CLI::Range(0.0, 1e9).description(""))
-      ->capture_default_str();
+  AddSides(*command, *arguments);
+  AddRounds(*command, *arguments);
   AddWarmUp(*command, *arguments);
   AddFiles(*command, *arguments);
-  SetExamples(
-      *command,
-      WorkloadsHelp() +
-          "\n"
-          "Systems: kvcache with --policy, and RocksDB alone with its block cache (rocksdb: LRU,\n"
-          "rocksdb-hyper: HyperClockCache) or nine tenths row cache (rocksdb-row). All have the\n"
-          "same options but for that: blocks of 4 KiB, uncompressed, Bloom filters, an eighth of\n"
-          "the budget for memtables (128 KiB to 128 MiB), index and filters outside it. Each has\n"
-          "a copy of one database and gets the same requests, first until none of them misses\n"
-          "less, then in rounds by turns. Processor time and reads are counted of the threads\n"
-          "that ask, not of flushes and compactions. Of a trace the order of its keys counts:\n"
-          "they become keys of 16 bytes, with values of --value-size.\n"
-          "\n"
-          "Examples:\n"
-          "  kvtool bench --workload c --records 100000 --budget 1%\n"
-          "  kvtool --policy s3-fifo bench --workload b --against rocksdb --direct --json\n"
-          "  kvtool bench --workload a,b,c,e --budget 1%,10% --direct --plot bench.svg\n"
-          "  kvtool bench --workload e --tier-share auto,0,0.5,1 --after c --settle 1000000\n");
+  SetExamples(*command, BenchNotes());
 }
 
 }  // namespace kvcache::kvtool
