@@ -11,6 +11,8 @@
 #include <optional>
 #include <system_error>
 
+#include "write_fully.h"
+
 namespace kvcache::kvtool {
 namespace {
 
@@ -29,12 +31,7 @@ class MemoryFile {
 
   // Leaves the position, which the child shares, at the beginning.
   bool Fill(std::string_view bytes) const {
-    while (!bytes.empty()) {
-      const ssize_t written = write(descriptor_, bytes.data(), bytes.size());
-      if (written < 0) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return lseek(descriptor_, 0, SEEK_SET) == 0;
+    return WriteFully(descriptor_, bytes) && lseek(descriptor_, 0, SEEK_SET) == 0;
   }
 
   std::optional<std::string> Content() const {

@@ -11,6 +11,8 @@
 #include <system_error>
 #include <utility>
 
+#include "write_fully.h"
+
 namespace kvcache::kvtool {
 namespace {
 
@@ -79,11 +81,7 @@ OutputFile::~OutputFile() {
 }
 
 Outcome<void> OutputFile::Write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(descriptor_, bytes.data(), bytes.size());
-    if (written < 0) return CannotWrite(temporary_);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
+  if (!WriteFully(descriptor_, bytes)) return CannotWrite(temporary_);
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/printable.h"
+#include "write_fully.h"
 
 namespace kvcache::kvtool {
 namespace {
@@ -26,16 +27,6 @@ std::unexpected<Failure> CannotKeep(const std::string& name) {
 std::unexpected<Failure> CannotInput(std::string_view action, const std::string& name) {
   return Failed(fmt::format("cannot {} {}: {}", action, Printable(name),
                             std::generic_category().message(errno)));
-}
-
-bool WriteFully(int descriptor, const char* bytes, std::size_t size) {
-  while (size > 0) {
-    const ssize_t written = write(descriptor, bytes, size);
-    if (written < 0) return false;
-    bytes += written;
-    size -= static_cast<std::size_t>(written);
-  }
-  return true;
 }
 
 }  // namespace
@@ -68,7 +59,7 @@ Outcome<void> Spool::CopyFrom(int input, const std::string& name) {
     const ssize_t got = read(input, buffer.data(), buffer.size());
     if (got < 0) return CannotInput("read", name);
     if (got == 0) return {};
-    if (!WriteFully(descriptor_, buffer.data(), static_cast<std::size_t>(got))) {
+    if (!WriteFully(descriptor_, {buffer.data(), static_cast<std::size_t>(got)})) {
       return CannotKeep(name);
     }
   }
