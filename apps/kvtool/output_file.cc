@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -40,6 +41,20 @@ Outcome<std::optional<mode_t>> CheckReplaceable(const std::string& path, bool fo
         fmt::format("{} exists; replace it with --force, or choose another name", path));
   }
   return status.st_mode & 0777;
+}
+
+// A name is on the disk when its directory is. One that may not be read cannot be opened for that,
+// and some file systems do not do it: the name is then as safe as it can be.
+bool SyncDirectoryOf(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path();
+  const int directory =
+      open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return errno == EACCES;
+  const bool synced = fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP;
+  const int error = errno;
+  close(directory);
+  errno = error;
+  return synced;
 }
 
 }  // namespace
@@ -89,6 +104,7 @@ Outcome<void> OutputFile::Commit() {
   if (fsync(descriptor_) != 0) return CannotWrite(temporary_);
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return CannotWrite(path_);
   temporary_.clear();
+  if (!SyncDirectoryOf(path_)) return CannotWrite(path_);
   return {};
 }
 

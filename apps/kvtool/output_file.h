@@ -30,7 +30,8 @@ class OutputFile {
   Outcome<void> Write(std::string_view bytes);
   // For libraries that write by themselves.
   int descriptor() const { return descriptor_; }
-  // On the disk and under its name when this returns.
+  // On the disk and under its name when this returns; the name, as far as the file system and the
+  // directory's rights allow.
   Outcome<void> Commit();
 
  private:

@@ -4,9 +4,7 @@ where; and that it works again once the fault is gone."""
 import glob
 import hashlib
 import os
-import re
 import resource
-import shutil
 import subprocess
 import tempfile
 import unittest
@@ -44,10 +42,6 @@ class Faults(harness.TestCase):
             file.seek(at)
             file.write(bytes([byte ^ 0x40]))
 
-    def count_no_coverage(self):
-        """Its file could not be written either, and that would be said."""
-        self.environment["LLVM_PROFILE_FILE"] = os.devnull
-
     def check_intact(self):
         self.assertEqual(self.output("get", "key00007"), value(7) + b"\n")
         self.assertEqual(self.output("scan", "--keys-only").count(b"\n"), 2000)
@@ -84,14 +78,7 @@ class Faults(harness.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "permissions are tested as another user")
     def test_a_directory_without_the_right_to_write(self):
-        self.count_no_coverage()
-        os.chmod(self.directory, 0o755)
-        # Build and sources may lie where no other user can look.
-        self.program = shutil.copy(harness.KVTOOL, self.directory)
-        options = self.environment.get("TSAN_OPTIONS", "")
-        for suppressions in re.findall(r"suppressions=([^:]+)", options):
-            options = options.replace(suppressions, shutil.copy(suppressions, self.directory))
-        self.environment["TSAN_OPTIONS"] = options
+        self.let_another_user_run_it()
         subprocess.run(["chmod", "-R", "a+rX", self.db], check=True)
         message = self.complaint("put", "k", "v", user=NOBODY)
         self.assertIn("LOCK: Permission denied", message)

@@ -3,10 +3,15 @@ is told of keys and values to logs and messages."""
 
 import glob
 import os
+import re
+import shutil
 import stat
+import subprocess
+import unittest
 
 import harness
 
+NOBODY = 65534
 MARKER = b"MARKER-7f3a"
 ESCAPE = b"\x1b]0;pwned\x07\xc2\x9b31m\xff"
 C1 = b"\xc2\x9b31m"
@@ -57,6 +62,36 @@ class Rights(harness.TestCase):
                     self.assertNotEqual(self.read(name), b"older")
                     self.assertEqual(stat.S_IMODE(os.stat(self.path(name)).st_mode), mode)
                     os.remove(self.path(name))
+
+    @unittest.skipUnless(os.geteuid() == 0, "permissions are tested as another user")
+    def test_a_directory_that_may_not_be_read_takes_a_file(self):
+        self.let_another_user_run_it()
+        self.write("trace.txt", b"a,1\nb,1\n")
+        closed = self.path("closed")
+        os.mkdir(closed)
+        os.chmod(closed, 0o733)
+        self.run_status(0, "trace", "convert", "trace.txt", "closed/converted.csv", user=NOBODY)
+        self.assertEqual(os.listdir(closed), ["converted.csv"])
+
+
+class Disks(harness.TestCase):
+    def test_a_file_is_on_the_disk_and_so_is_its_name(self):
+        strace = shutil.which("strace")
+        if strace is None:
+            self.skipTest("no strace; it is in Debian's package of that name")
+        self.write("trace.txt", b"a,1\nb,1\n")
+        for name, directory in (("out.csv", self.directory),
+                                (self.path("db/out.csv"), self.path("db"))):
+            os.makedirs(directory, exist_ok=True)
+            done = subprocess.run([strace, "-f", "-y", "-o", "calls", "-e", "trace=fsync,/rename",
+                                   harness.KVTOOL, "trace", "convert", "trace.txt", name],
+                                  capture_output=True, cwd=self.directory, env=self.environment,
+                                  check=False)
+            if done.returncode != 0:
+                self.skipTest(f"strace cannot trace here: {done.stderr}")
+            self.assertRegex(self.read("calls").decode(),
+                             r"(?s)fsync\(\d+<[^>]*/out\.csv\.\d+\.partial>\).*rename\w*\(.*"
+                             rf"fsync\(\d+<{re.escape(os.path.realpath(directory))}>\) += 0\n")
 
 
 class Links(harness.TestCase):
