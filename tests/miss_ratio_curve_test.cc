@@ -247,7 +247,11 @@ TEST_CASE(
 TEST_CASE("policies' bytes in a tier: an order, and what is remembered of those that left") {
   std::string lines;
   for (int i = 0; i < 4; ++i) {
-    for (int key = 0; key < 20'000; ++key) lines += std::to_string(key) + "\n";
+    for (int key = 1; key < 20'000; ++key) {
+      lines += std::to_string(key) + "\n";
+      // A tier that hits nothing hardly caches anything.
+      if (key % 100 == 0) lines += "hot\n";
+    }
   }
   const TempFolder folder;
   const std::string path = WriteFile(folder, lines);

@@ -124,6 +124,12 @@ class Figures(SimulateCase):
         self.assertNotEqual(one["lru"], tier["lru"])
         self.assertAlmostEqual(one["lru"][0] / 5000, tier["lru"][0] / 5000, delta=0.05)
 
+    def test_a_tier_that_hits_nothing_caches_few_misses(self):
+        trace = self.write("loop.txt", "".join(f"{key}\n" for key in range(2000)).encode() * 10)
+        calls = (trace, "--policy", "lru", "--sizes", "1000")
+        self.assertEqual(self.misses(*calls), {"lru": [20000]})
+        self.assertLess(self.misses(*calls, "--shards", "1")["lru"][0], 17000)
+
     def test_traces_from_elsewhere(self):
         packed = self.write("small.txt.gz", gzip.compress(SMALL))
         rows = self.results(self.trace, packed, "-", "--policy", "lru", "--sizes", "2",
