@@ -130,6 +130,28 @@ TEST_CASE("if all keys are in the sample its curves are the exact ones") {
   }
 }
 
+TEST_CASE("where all objects are of one size a sample's byte miss ratios are its miss ratios") {
+  const TempFolder folder;
+  std::string lines;
+  Random random(Seed());
+  const Zipf zipf(2500, 0.99);
+  for (int i = 0; i < 30'000; ++i) lines += std::to_string(zipf(random)) + ",100\n";
+  const std::string path = WriteFile(folder, lines);
+  const auto policies = SpecsOf({"lru", "s3-fifo", "opt"});
+  for (const SizeUnit unit : {SizeUnit::kObjects, SizeUnit::kBytes}) {
+    for (const std::size_t samples : {20U, 100U, 1000U, 10'000U}) {
+      CAPTURE(samples);
+      const auto sample = SampleTrace(path, {}, unit, samples, IgnoreProgress);
+      REQUIRE(sample);
+      const std::uint64_t all = unit == SizeUnit::kBytes ? sample->all_bytes : sample->all_keys;
+      const Sizes sizes = LogarithmicSizes(all / 20, all, 5);
+      for (const MissRatioCurve& curve : SampledCurves(*sample, unit, policies, sizes, 2)) {
+        CheckEqual(curve.byte_miss_ratios, curve.miss_ratios);
+      }
+    }
+  }
+}
+
 TEST_CASE("lru's exact curve by stack distances is that of its simulations") {
   const CurveScene scene(100);
   const auto alone = ExactCurves(scene.path, {}, SpecsOf({"lru"}), scene.sizes);

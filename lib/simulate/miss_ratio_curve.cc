@@ -102,7 +102,7 @@ std::vector<MissRatioCurve> SampledCurves(const SampledTrace& sample, SizeUnit u
     lane.Run(sample.requests, 0);
     const SimulationResult result = lane.result();
     curves[policy].miss_ratios[size] = sample.MissRatio(result.counts.misses);
-    curves[policy].byte_miss_ratios[size] = result.counts.byte_miss_ratio();
+    curves[policy].byte_miss_ratios[size] = sample.ByteMissRatio(result.counts.missed_bytes);
   };
   const auto take_distances = [&](std::size_t policy) {
     StackDistances distances;
@@ -110,7 +110,7 @@ std::vector<MissRatioCurve> SampledCurves(const SampledTrace& sample, SizeUnit u
     for (std::size_t size = 0; size < sizes.size(); ++size) {
       const SimulatedCounts counts = distances.CountsAt(Scaled(sizes[size], sample.rate));
       curves[policy].miss_ratios[size] = sample.MissRatio(counts.misses);
-      curves[policy].byte_miss_ratios[size] = counts.byte_miss_ratio();
+      curves[policy].byte_miss_ratios[size] = sample.ByteMissRatio(counts.missed_bytes);
     }
   };
   InParallel(threads, policies.size() * sizes.size(), [&](std::size_t i) {

@@ -69,11 +69,18 @@ std::uint64_t BytesOf(const std::vector<SimulatedRequest>& requests) {
   return bytes;
 }
 
+double ShareOf(double expected, std::uint64_t part) {
+  return expected == 0 ? 0 : std::min(1.0, static_cast<double>(part) / expected);
+}
+
 }  // namespace
 
 double SampledTrace::MissRatio(std::uint64_t misses) const {
-  const double expected = rate * static_cast<double>(all_requests);
-  return expected == 0 ? 0 : std::min(1.0, static_cast<double>(misses) / expected);
+  return ShareOf(rate * static_cast<double>(all_requests), misses);
+}
+
+double SampledTrace::ByteMissRatio(std::uint64_t missed_bytes) const {
+  return ShareOf(rate * static_cast<double>(all_requested_bytes), missed_bytes);
 }
 
 Result<SampledTrace> SampleTrace(const std::string& path, const TraceOptions& options,
@@ -86,7 +93,10 @@ Result<SampledTrace> SampleTrace(const std::string& path, const TraceOptions& op
   std::vector<SimulatedRequest> batch;
   do {
     if (auto read = reader->Next(batch); !read) return std::unexpected(read.error());
-    for (const SimulatedRequest& request : batch) sampler.Add(request);
+    for (const SimulatedRequest& request : batch) {
+      sampler.Add(request);
+      sample.all_requested_bytes += request.size;
+    }
     sample.all_requests += batch.size();
     progress(sample.all_requests);
   } while (!batch.empty());

@@ -23,6 +23,7 @@ struct SampledTrace {
   double rate = 1;       // of all keys
 
   std::uint64_t all_requests = 0;
+  std::uint64_t all_requested_bytes = 0;  // by them
   std::uint64_t all_keys = 0;   // estimated where the rate is below 1
   std::uint64_t all_bytes = 0;  // of them, each with its first size; estimated likewise
   double key_bytes = 0;         // mean length of the requested keys
@@ -34,6 +35,7 @@ struct SampledTrace {
   // requests that it should have. It has more or fewer if a hot key is in it or not; those hit in
   // caches of any size, and would shift all ratios (SHARDS-adj in the paper).
   double MissRatio(std::uint64_t misses) const;
+  double ByteMissRatio(std::uint64_t missed_bytes) const;  // likewise
 };
 
 // At most `most_keys` keys: those of least hash, of which the bound goes down while there are more.
