@@ -75,6 +75,29 @@ TEST_CASE(
   CHECK(batch.empty());
 }
 
+TEST_CASE("sizes in a tier: where a trace's sizes are key's and value's, keys count once") {
+  const TempFolder folder;
+  ObjectSizes sizes = SizeUnit::kBytes;
+  sizes.unknown = 100;
+  sizes.in_tier = true;
+  const auto size_of = [&](const std::string& text) {
+    auto reader = RequestReader::Open(WriteFile(folder, text), {}, sizes);
+    REQUIRE_MESSAGE(reader, Text(reader.error()));
+    std::vector<SimulatedRequest> batch;
+    REQUIRE(reader->Next(batch));
+    REQUIRE(batch.size() == 1);
+    return batch[0].size - kTableBytes - kOrderBytes;
+  };
+  // The header, a key of 48 bytes and a value of 56.
+  CHECK(size_of("0,anonymous,48,56,7,get,0\n") == 24 + 48 + 56);
+  CHECK(size_of("key,op,size,op_count,key_size\nx,GET,56,1,48\n") == 24 + 48 + 56);
+  CHECK(size_of("key,op,size,op_count\n0123456789abcdef,GET,56,1\n") == 24 + 16 + 56);
+  CHECK(size_of("0,x,48,0,7,get,0\n") == 80);
+  CHECK(size_of("0,x,0,0,7,get,0\n") == 144);
+  CHECK(size_of("0,x,1,18446744073709551614,7,get,0\n") ==
+        ~std::uint32_t{0} - kTableBytes - kOrderBytes);
+}
+
 TEST_CASE("where bytes count, a request without a size is an error that names file and line") {
   const TempFolder folder;
   const std::string path = WriteFile(folder, "a,10\nb,20\nc\n");

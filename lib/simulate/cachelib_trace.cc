@@ -42,6 +42,7 @@ class CacheLibParser final : public LineParser {
         return Malformed("key size and size together are beyond 2^64");
       }
       request.size += bytes;
+      if (column == key_size_) request.key_size = bytes;
     }
     if (!IsGet(table_[operation_])) return Line::kOtherOperation;
     request.has_size = request.size > 0;

@@ -59,10 +59,12 @@ Result<std::uint64_t> RequestReader::SizeOf(const TraceRequest& request) const {
                             "objects, or a trace of `key,size`",
                             Printable(path_), request.line));
   }
+  const std::uint64_t size = request.has_size ? request.size : sizes_.unknown;
+  if (!sizes_.in_tier) return size;
+  // Where the trace tells a key's size, the key itself may stand for another one.
+  const std::uint64_t key = request.key_size > 0 ? request.key_size : request.key.size();
   // More is cut off in any case, and added to it nothing overflows.
-  const std::uint64_t size =
-      std::min<std::uint64_t>(request.has_size ? request.size : sizes_.unknown, kMostBytes);
-  return sizes_.in_tier ? BytesInTier(request.key.size(), size) : size;
+  return BytesInTier(std::min(key, kMostBytes), std::min(size - request.key_size, kMostBytes));
 }
 
 }  // namespace kvcache

@@ -11,10 +11,11 @@
 namespace kvcache {
 
 struct TraceRequest {
-  std::string_view key;    // valid until the next call of Next
-  std::uint64_t size = 0;  // of the object in bytes, from 1; 0 where the trace does not say
-  double time = 0;         // in the trace's own unit
-  std::uint64_t line = 0;  // or record of a binary trace, from 1
+  std::string_view key;        // valid until the next call of Next
+  std::uint64_t size = 0;      // of the object in bytes, from 1; 0 where the trace does not say
+  std::uint64_t key_size = 0;  // that the key has in `size`; 0 where that is the value's alone
+  double time = 0;             // in the trace's own unit
+  std::uint64_t line = 0;      // or record of a binary trace, from 1
   bool has_size = false;
   bool has_time = false;
 };

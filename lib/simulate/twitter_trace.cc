@@ -51,6 +51,7 @@ class TwitterParser final : public LineParser {
     if (!IsGet(operation)) return Line::kOtherOperation;
     request.key = rest;
     request.size = key_bytes + value_bytes;
+    request.key_size = key_bytes;
     request.has_size = request.size > 0;
     request.has_time = true;
     return Line::kRequest;

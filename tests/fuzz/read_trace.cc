@@ -30,6 +30,7 @@ class PieceSource final : public ByteSource {
 void RequireRequest(const TraceRequest& request, std::uint64_t last_line) {
   Require(!request.key.empty(), "a request has a key");
   Require(request.has_size == (request.size > 0), "a size that is known is 1 or more", request.key);
+  Require(request.key_size <= request.size, "a key is a part of its object", request.key);
   Require(std::isfinite(request.time), "a time is a number", request.key);
   Require(request.has_time || request.time == 0, "a time is known or 0", request.key);
   Require(request.line >= std::max<std::uint64_t>(last_line, 1), "lines count up", request.key);
