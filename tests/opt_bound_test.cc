@@ -107,6 +107,16 @@ TEST_CASE("what takes no room is always kept, and what serves nothing is worth n
   CHECK(bound.MostHitBytes(0, 2000) == 10);
 }
 
+TEST_CASE("it never serves more bytes than were asked for, however many these are") {
+  // A double has only every 8th number of this size, and the nearest of these is above it.
+  constexpr std::uint64_t kServed = (std::uint64_t{1} << 56) - 3;
+  OptBound bound;
+  bound.AddReuse(1, 1, kServed);
+  CHECK(bound.MostHitBytes(1, 2) == kServed);
+  bound.AddReuse(1, 1, kServed);
+  CHECK(bound.MostHitBytes(1, 3) == 2 * kServed);
+}
+
 TEST_CASE("a scan finds it, and no policy exceeds it, in objects and in bytes") {
   const TempFolder folder;
   std::string text;

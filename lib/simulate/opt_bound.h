@@ -24,8 +24,7 @@ class OptBound {
     const double cost = static_cast<double>(kept) * static_cast<double>(distance);
     by_request_.Add(cost, cost, 1);
     // For bytes, what a served byte costs decides.
-    const auto worth = static_cast<double>(served);
-    if (served != 0) by_byte_.Add(cost / worth, cost, worth);
+    if (served != 0) by_byte_.Add(cost / static_cast<double>(served), cost, served);
   }
 
   // No cache of so many bytes hits more of that many requests, or serves more bytes.
@@ -44,7 +43,7 @@ class OptBound {
   // Things to buy, the cheapest for their worth first.
   class Market {
    public:
-    void Add(double price, double cost, double worth) {
+    void Add(double price, double cost, std::uint64_t worth) {
       const std::size_t number = Number(price);
       if (number >= buckets_.size()) buckets_.resize(number + 1);
       Bucket& bucket = buckets_[number];
@@ -52,25 +51,26 @@ class OptBound {
       bucket.worth += worth;
     }
     std::uint64_t Most(double budget) const {
-      double bought = 0;
+      std::uint64_t bought = 0;
       for (std::size_t number = 0; number < buckets_.size(); ++number) {
         const Bucket& bucket = buckets_[number];
         const double least_price = Least(number);
         // Of the last bucket that can be afforded only a part, at its least price.
         if (bucket.cost > budget) {
-          const double part = least_price > 0 ? budget / least_price : bucket.worth;
-          return static_cast<std::uint64_t>(bought + (part < bucket.worth ? part : bucket.worth));
+          const auto whole = static_cast<double>(bucket.worth);
+          const double part = least_price > 0 ? budget / least_price : whole;
+          return bought + (part < whole ? static_cast<std::uint64_t>(part) : bucket.worth);
         }
         budget -= bucket.cost;
         bought += bucket.worth;
       }
-      return static_cast<std::uint64_t>(bought);
+      return bought;
     }
 
    private:
     struct Bucket {
       double cost = 0;
-      double worth = 0;
+      std::uint64_t worth = 0;  // exact, as it is taken from what was asked for
     };
     // All of a price's bits but the 45 lowest of its mantissa, whose order is that of prices;
     // counted from those of the least price that is told from nothing.
