@@ -274,6 +274,8 @@ void AddCurve(CLI::App& app, Action& action) {
       "too, the curve is corrected by that, and the likely error is what those sizes say of each\n"
       "other. At sizes that would have room for fewer than eight of the sample's larger objects\n"
       "the whole trace is simulated, for every policy; more --samples leave fewer such sizes.\n"
+      "Memory: 16 bytes, and 32 while it grows, for each request of the sampled keys, which are\n"
+      "all keys where there are no more than --samples; and what each simulated cache takes.\n"
       "\n" +
           TraceFormatsHelp() +
           "\n"
