@@ -35,6 +35,7 @@ struct AdviseArguments {
 // What is known of the trace, and of each policy at it.
 struct Findings {
   SampledTrace sample;
+  bool whole = false;     // at some sizes all of it was simulated too
   double mean_bytes = 0;  // of an entry, with all that it takes
   std::vector<std::uint64_t> sizes;
   std::vector<PolicyOutlook> outlooks;
@@ -99,6 +100,7 @@ Outcome<Findings> Find(const AdviseArguments& arguments, const TraceInput& input
   const auto estimated = Estimate(input, sample, *in_tier, arguments.threads, specs, findings.sizes,
                                   arguments.sampling);
   if (!estimated) return std::unexpected(estimated.error());
+  findings.whole = estimated->whole;
   const auto policy_bytes =
       PolicyBytesInTier(sample, in_tier->unit, specs, findings.sizes, arguments.threads);
   for (std::size_t i = 0; i < specs.size(); ++i) {
@@ -207,8 +209,9 @@ void PrintWhy(Output& out, const Findings& findings, const Advice& advice) {
   const SampledTrace& sample = findings.sample;
   out.Line(sample.rate == 1
                ? fmt::format("All {} keys were simulated.", GroupDigits(sample.keys))
-               : fmt::format("From {} of about {} keys, and all of them at a few sizes.",
-                             GroupDigits(sample.keys), GroupDigits(sample.all_keys)));
+               : fmt::format("From {} of about {} keys{}.", GroupDigits(sample.keys),
+                             GroupDigits(sample.all_keys),
+                             findings.whole ? ", and all of them at a few sizes" : ""));
 }
 
 Json ToJson(const Candidate& one) {

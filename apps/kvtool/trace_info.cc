@@ -99,6 +99,7 @@ class InfoTaker {
 
   void CountSizes() {
     std::vector<std::uint64_t> sizes;
+    sizes.reserve(info_.keys);
     for (std::size_t key = 0; key < facts_.size(); ++key) {
       if (facts_[key].size > 0) sizes.push_back(facts_[key].size);
     }

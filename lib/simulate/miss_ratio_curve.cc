@@ -349,6 +349,7 @@ Result<EstimatedCurves> EstimateCurves(const std::string& path, const SampledTra
   if (cases.empty()) return estimated;
   const auto exact = SimulateWhole(path, cases, options);
   if (!exact) return std::unexpected(exact.error());
+  estimated.whole = true;
   auto anchor = exact->begin() + static_cast<std::ptrdiff_t>(policies.size() * small.size());
   for (std::size_t i = 0; i < policies.size(); ++i) {
     if (at.empty() || !NeedsAnchors(policies[i])) continue;

@@ -63,6 +63,7 @@ double CorrectCurve(MissRatioCurve& curve, std::span<const CurveAnchor> anchors,
 struct EstimatedCurves {
   std::vector<MissRatioCurve> curves;  // by policy
   std::vector<double> likely_errors;   // of their miss ratios, means over all sizes
+  bool whole = false;                  // at some sizes the whole trace was simulated too
 };
 
 // How many of the sizes, ascending, are too small for a cache in small: it would have room for

@@ -118,7 +118,18 @@ class Values(AdviseCase):
             self.assertLessEqual(one["least_bytes"], one["bytes_for_target"])
             if one["most_bytes"] is not None:
                 self.assertGreaterEqual(one["most_bytes"], one["bytes_for_target"])
-        self.assertIn("From 200 of about ", self.output("advise", *call).decode())
+        out = self.output("advise", *call).decode()
+        self.assertRegex(out, r"From 200 of about [\d,]+ keys, and all of them at a few sizes\.\n")
+
+    def test_it_is_told_whether_all_keys_were_simulated_at_some_sizes(self):
+        # So many sampled keys tell of the smallest size too, a thousandth of all bytes.
+        trace = self.write("many.txt", "".join(f"{key}\n" for key in range(12000)).encode() * 2)
+        for policy, anchors, whole in [("fifo", "1", True), ("fifo", "0", False),
+                                       ("lru", "1", False)]:
+            out = self.output("advise", trace, "--policy", policy, "--anchors", anchors,
+                              "--samples", "9000").decode()
+            told = ", and all of them at a few sizes" if whole else ""
+            self.assertRegex(out, rf"\nFrom 9,000 of about [\d,]+ keys{told}\.\n\Z")
 
     def test_text(self):
         out = self.output("advise", self.loop, "--policy", "lru,fifo", "--target-hit", "0.85")
