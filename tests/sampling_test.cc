@@ -108,10 +108,20 @@ TEST_CASE("a sample tells of sizes, keys and malformed lines") {
   REQUIRE_MESSAGE(sample, Text(sample.error()));
   CHECK(sample->has_sizes);
   CHECK(sample->all_bytes == 40);
-  CHECK(sample->key_bytes == doctest::Approx(5.0 / 3));
   CHECK(sample->bad_lines == 1);
   CHECK(sample->first_bad_line.starts_with(path + ":2:"));
   CHECK(!SampleTrace(path, {}, SizeUnit::kBytes, 100, IgnoreProgress));
+}
+
+TEST_CASE("a trace has sizes if any request of it has one") {
+  const TempFolder folder;
+  for (const std::string text : {"a,1\nb\n", "a\nb,1\na\n", "a\nb\n"}) {
+    CAPTURE(text);
+    const bool has_sizes = text.contains(',');
+    const std::string path = WriteFile(folder, text);
+    CHECK(Sample(path, 100).has_sizes == has_sizes);
+    CHECK(Scan(path).has_sizes == has_sizes);
+  }
 }
 
 // A key of which every second request is, among others that are asked for much less.

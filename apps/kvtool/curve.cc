@@ -2,12 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/stopwatch.h"
 #include "commands.h"
 #include "kvcache/size.h"
 #include "pictures.h"
@@ -46,15 +46,7 @@ struct Curves {
   double exact_seconds = 0;           // reading included
 };
 
-class Stopwatch {
- public:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
+double Seconds(const Stopwatch& watch) { return static_cast<double>(watch.nanoseconds()) / 1e9; }
 
 std::vector<std::optional<PolicySpec>> SpecsOf(const std::vector<PolicyChoice>& policies) {
   std::vector<std::optional<PolicySpec>> specs;
@@ -91,7 +83,7 @@ Outcome<void> ComputeExactly(const CurveArguments& arguments, const TraceInput& 
                            SpecsOf(curves.policies), curves.sizes);
   if (!exact) return std::unexpected(BadTrace(exact.error()));
   curves.exact = std::move(*exact);
-  curves.exact_seconds = watch.seconds();
+  curves.exact_seconds = Seconds(watch);
   return {};
 }
 
@@ -118,7 +110,7 @@ Outcome<Curves> Compute(const CurveArguments& arguments) {
   auto estimated = Estimate(*input, curves.sample, curves.unit, arguments.threads,
                             SpecsOf(curves.policies), curves.sizes, arguments.sampling);
   if (!estimated) return std::unexpected(estimated.error());
-  curves.sampled_seconds = watch.seconds();
+  curves.sampled_seconds = Seconds(watch);
   curves.estimated = std::move(*estimated);
   if (arguments.exact) {
     if (auto computed = ComputeExactly(arguments, *input, curves); !computed) {

@@ -124,7 +124,7 @@ RatioCurves MakeCurves(const Plan& plan, const SimulatedTrace& trace) {
                      .requests = trace.scan.requests,
                      .keys = trace.scan.objects,
                      .bytes = trace.scan.bytes,
-                     .has_sizes = trace.scan.bytes != trace.scan.objects,
+                     .has_sizes = trace.scan.has_sizes,
                      .curves = {}};
   for (std::size_t policy = 0; policy < plan.policies.size(); ++policy) {
     std::vector<RatioPoint> points;

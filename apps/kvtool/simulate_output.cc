@@ -73,7 +73,7 @@ void PrintTable(Output& out, const SimulatedTrace& trace, SizeUnit unit, std::st
 }  // namespace
 
 void PrintTables(Output& out, const SimulatedTrace& trace, SizeUnit unit) {
-  const bool has_sizes = trace.scan.bytes != trace.scan.objects;
+  const bool has_sizes = trace.scan.has_sizes;
   out.Line(fmt::format("{}: {} requests for {} keys{}", trace.name,
                        GroupDigits(trace.scan.requests), GroupDigits(trace.scan.objects),
                        has_sizes ? " of " + FormatSize(trace.scan.bytes) : ""));

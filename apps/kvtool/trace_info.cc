@@ -57,7 +57,7 @@ struct TraceInfo {
 
 struct KeyFacts {
   std::uint64_t requests = 0;
-  std::uint64_t size = 0;  // as last told, 0 if never
+  std::uint64_t size = 0;  // as first told, 0 if never
 };
 
 double Share(std::uint64_t part, std::uint64_t whole) {
@@ -72,7 +72,7 @@ class InfoTaker {
     ++facts.requests;
     if (request.has_size) {
       info_.bytes += request.size;
-      facts.size = request.size;
+      if (facts.size == 0) facts.size = request.size;
     } else {
       ++info_.requests_without_size;
     }
@@ -243,7 +243,7 @@ void AddTraceInfo(CLI::App& trace, Action& action) {
   SetExamples(
       *command,
       "Reads count as requests; writes, deletions and the like are told as other operations.\n"
-      "Where an object's size changes, the last one is its size. Memory: 30 to 36 bytes for\n"
+      "Where an object's size changes, the first one is its size. Memory: 30 to 36 bytes for\n"
       "each key of the trace, and 8 more at the end.\n"
       "\n" +
           TraceFormatsHelp() +

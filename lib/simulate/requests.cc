@@ -38,8 +38,7 @@ Result<void> RequestReader::Next(std::vector<SimulatedRequest>& batch) {
     const Result<bool> more = reader_->Next(request);
     if (!more) return std::unexpected(more.error());
     if (!*more) break;
-    key_bytes_ += request.key.size();
-    has_sizes_ = request.has_size;
+    has_sizes_ |= request.has_size;
     std::uint64_t size = request.has_size ? request.size : 1;
     if (sizes_.unit == SizeUnit::kBytes) {
       const Result<std::uint64_t> bytes = SizeOf(request);

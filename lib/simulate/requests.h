@@ -56,8 +56,7 @@ class RequestReader {
   Result<void> Next(std::vector<SimulatedRequest>& batch);
 
   // Of the requests read so far:
-  std::uint64_t key_bytes() const { return key_bytes_; }
-  bool has_sizes() const { return has_sizes_; }  // the last of them
+  bool has_sizes() const { return has_sizes_; }  // any of them
   const TraceReader& trace() const { return *reader_; }
 
  private:
@@ -71,7 +70,6 @@ class RequestReader {
   std::string path_;
   ObjectSizes sizes_;
   std::uint64_t left_;  // requests
-  std::uint64_t key_bytes_ = 0;
   bool has_sizes_ = false;
 };
 

@@ -111,10 +111,6 @@ Result<SampledTrace> SampleTrace(const std::string& path, const TraceOptions& op
   sample.all_keys = all(sample.keys);
   sample.all_bytes = all(BytesOf(sample.requests));
   sample.has_sizes = reader->has_sizes();
-  if (sample.all_requests > 0) {
-    sample.key_bytes =
-        static_cast<double>(reader->key_bytes()) / static_cast<double>(sample.all_requests);
-  }
   sample.bad_lines = reader->trace().bad_lines();
   sample.first_bad_line = reader->trace().first_bad_line();
   return sample;

@@ -24,10 +24,9 @@ struct SampledTrace {
 
   std::uint64_t all_requests = 0;
   std::uint64_t all_requested_bytes = 0;  // by them
-  std::uint64_t all_keys = 0;   // estimated where the rate is below 1
-  std::uint64_t all_bytes = 0;  // of them, each with its first size; estimated likewise
-  double key_bytes = 0;         // mean length of the requested keys
-  bool has_sizes = false;
+  std::uint64_t all_keys = 0;             // estimated where the rate is below 1
+  std::uint64_t all_bytes = 0;            // of them, each with its first size; estimated likewise
+  bool has_sizes = false;                 // of any object
   std::uint64_t bad_lines = 0;
   std::string first_bad_line;
 

@@ -84,6 +84,7 @@ Result<TraceScan> ScanTrace(const std::string& path, const TraceOptions& options
     progress(scan.requests);
   } while (!batch.empty());
   scan.objects = keys.size();
+  scan.has_sizes = reader->has_sizes();
   scan.bad_lines = reader->trace().bad_lines();
   scan.first_bad_line = reader->trace().first_bad_line();
   return scan;

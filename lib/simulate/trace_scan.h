@@ -19,6 +19,7 @@ struct TraceScan {
   std::uint64_t objects = 0;  // unique keys
   std::uint64_t bytes = 0;    // of them, each counted with the size it first had
   std::uint64_t requested_bytes = 0;
+  bool has_sizes = false;  // of any object
   std::uint64_t bad_lines = 0;
   std::string first_bad_line;
   // By request: how many requests later its key is asked for again; 0: never. Empty unless asked

@@ -126,8 +126,8 @@ class Info(TraceCase):
         for row in ("trace +t", "format +csv", "requests +3", "unique keys +2",
                     r"seen once +50\.0 % of the keys", r"top 1 % of keys +66\.7 % of the requests",
                     r"top 10 % of keys +66\.7 % of the requests", "bytes requested +18 B",
-                    "bytes of all keys +13 B",
-                    r"size of an object +min 6, median 6, mean 6\.5, max 7 bytes",
+                    "bytes of all keys +12 B",
+                    r"size of an object +min 5, median 5, mean 6\.0, max 7 bytes",
                     "time +4 from first to last", "other operations +1", "malformed lines +1",
                     'the first of them +t:6: size "x" .*', "trace +u", "sizes +none"):
             self.assertRegex(text, rf"(?m)^{row}$")
