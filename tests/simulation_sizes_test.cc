@@ -115,6 +115,31 @@ TEST_CASE("where bytes count, a request without a size is an error that names fi
   CHECK(named.error().message.starts_with("standard input:3: no size"));
 }
 
+TEST_CASE("where malformed lines are left out, so are requests without a size") {
+  const TempFolder folder;
+  const TraceOptions skipping{.skip_bad = true};
+  const std::string path = WriteFile(folder, "key,size\nb,0\na,10\nbad,x\na,10\nc,\nb,20\na,10\n");
+  const auto scan = ScanTrace(path, skipping, SizeUnit::kBytes, true, IgnoreProgress);
+  REQUIRE_MESSAGE(scan, Text(scan.error()));
+  CHECK(scan->requests == 4);
+  CHECK(scan->bytes == 30);
+  CHECK(scan->bad_lines == 3);
+  CHECK(scan->first_bad_line.starts_with(path + ":2: no size"));
+  const std::vector<SimulatedCase> cases = {{SpecOf("opt"), 30}, {SpecOf("lru"), 30}};
+  const SimulationOptions options{
+      .sizes = SizeUnit::kBytes, .trace = skipping, .requests = scan->requests};
+  const auto results = Simulate(path, cases, options, scan->next_uses);
+  REQUIRE_MESSAGE(results, Text(results.error()));
+  for (const SimulationResult& result : *results) {
+    CHECK(result.counts.requests == 4);
+    CHECK(result.counts.misses == 2);
+  }
+  const auto counted = ScanTrace(path, skipping, SizeUnit::kObjects, false, IgnoreProgress);
+  REQUIRE(counted);
+  CHECK(counted->requests == 6);
+  CHECK(counted->bad_lines == 1);
+}
+
 TEST_CASE("an empty trace, and one of a single request") {
   const TempFolder folder;
   for (const unsigned threads : {1U, 3U}) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -64,6 +65,12 @@ double Share(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+// Sizes are whatever a trace says.
+std::uint64_t SumOrMost(std::uint64_t a, std::uint64_t b) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  return b > kMost - a ? kMost : a + b;
+}
+
 class InfoTaker {
  public:
   void Take(const TraceRequest& request) {
@@ -71,7 +78,7 @@ class InfoTaker {
     KeyFacts& facts = FactsOf(HashKey(request.key, 0));
     ++facts.requests;
     if (request.has_size) {
-      info_.bytes += request.size;
+      info_.bytes = SumOrMost(info_.bytes, request.size);
       if (facts.size == 0) facts.size = request.size;
     } else {
       ++info_.requests_without_size;
@@ -104,7 +111,7 @@ class InfoTaker {
       if (facts_[key].size > 0) sizes.push_back(facts_[key].size);
     }
     if (sizes.empty()) return;
-    info_.unique_bytes = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
+    info_.unique_bytes = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0}, SumOrMost);
     const auto [min, max] = std::ranges::minmax(sizes);
     const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>((sizes.size() - 1) / 2);
     std::ranges::nth_element(sizes, middle);

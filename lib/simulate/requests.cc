@@ -34,7 +34,7 @@ Result<RequestReader> RequestReader::Open(const std::string& path, const TraceOp
 Result<void> RequestReader::Next(std::vector<SimulatedRequest>& batch) {
   batch.clear();
   TraceRequest request;
-  for (; left_ > 0 && batch.size() < kBatch; --left_) {
+  while (left_ > 0 && batch.size() < kBatch) {
     const Result<bool> more = reader_->Next(request);
     if (!more) return std::unexpected(more.error());
     if (!*more) break;
@@ -42,11 +42,15 @@ Result<void> RequestReader::Next(std::vector<SimulatedRequest>& batch) {
     std::uint64_t size = request.has_size ? request.size : 1;
     if (sizes_.unit == SizeUnit::kBytes) {
       const Result<std::uint64_t> bytes = SizeOf(request);
-      if (!bytes) return std::unexpected(bytes.error());
+      if (!bytes) {
+        if (reader_->Skips(bytes.error())) continue;
+        return std::unexpected(bytes.error());
+      }
       size = *bytes;
     }
     batch.push_back(
         {HashKey(request.key, 0), static_cast<std::uint32_t>(std::min(size, kMostBytes))});
+    --left_;
   }
   return {};
 }

@@ -47,8 +47,8 @@ class RequestReader {
   static constexpr std::uint64_t kAll = ~std::uint64_t{0};
 
   // The trace ends after `most` requests, even if there are more: one that is still being recorded
-  // grows from pass to pass. Errors: as TraceReader's; in bytes, kInvalidArgument for a request
-  // without a size too.
+  // grows from pass to pass. Errors: as TraceReader's; in bytes a request without a size is
+  // malformed too.
   static Result<RequestReader> Open(const std::string& path, const TraceOptions& options,
                                     const ObjectSizes& sizes, std::uint64_t most = kAll);
 

@@ -54,6 +54,10 @@ class TraceReader {
   // The format's name, found or asked for.
   std::string_view format() const { return format_; }
 
+  // Whether reading goes on after `error`, which is counted then: of the caller's too, to whom a
+  // request is malformed.
+  bool Skips(const Error& error);
+
   // Of what has been read so far:
   std::uint64_t other_operations() const { return other_operations_; }  // writes, deletions, ...
   std::uint64_t bad_lines() const { return bad_lines_; }
@@ -64,8 +68,6 @@ class TraceReader {
   explicit TraceReader(bool skip_bad) : skip_bad_(skip_bad) {}
 
   void CountOtherOperation() { ++other_operations_; }
-  // Whether reading goes on after `error`, which is counted then.
-  bool Skips(const Error& error);
 
  private:
   const bool skip_bad_;

@@ -119,6 +119,12 @@ class Info(TraceCase):
         self.write("cut.gz", gzip.compress(CSV)[:-9])
         self.assertIn("damaged", self.trace_failure(3, "info", "--skip-bad", "cut.gz"))
 
+    def test_sums_beyond_all_numbers(self):
+        most = 2 ** 64 - 1
+        info = self.info("-", stdin=f"a,{most}\nb,2\n".encode())
+        self.assertEqual((info["total_bytes"], info["unique_bytes"]), (most, most))
+        self.assertEqual((info["size"]["min"], info["size"]["max"]), (2, most))
+
     def test_text(self):
         self.write("t", CSV + b"15,get,c,x\n")
         self.write("u", b"a\n")
