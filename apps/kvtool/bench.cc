@@ -205,7 +205,7 @@ Outcome<void> Settle(Session& session, Side& side, const Case& one,
 
 // Takes every side to where the one is that has come furthest: as all draw the same requests, they
 // are asked for the same from there on.
-Outcome<void> CatchUp(Session& session, std::vector<Side>& sides, std::uint64_t measured_round) {
+Outcome<void> BringLevel(Session& session, std::vector<Side>& sides, std::uint64_t measured_round) {
   const std::uint64_t furthest = std::ranges::max(sides | std::views::transform(&Side::operations));
   for (Side& side : sides) {
     WarmingSide behind(session, side, "catch up", measured_round);
@@ -225,7 +225,7 @@ Outcome<void> WithEach(Session& session, const Case& one, const BenchArguments& 
   for (Side& side : sides) {
     if (auto done = step(session, side, one, arguments); !done) return done;
   }
-  return CatchUp(session, sides, arguments.operations);
+  return BringLevel(session, sides, arguments.operations);
 }
 
 // First fast, under the workload before if there is one, then with reads that cost what they will
