@@ -9,21 +9,28 @@ namespace kvcache {
 // Every write and invalidation of a key unlinks its entry before the store is written, and an entry
 // is linked once. So one that a hit found and that is still linked when the store was read equals
 // what the store held meanwhile; no mark of its own is needed.
-bool Protocol::Audit(std::uint64_t hash, Entry& entry, Telling telling) {
-  const Value held(&entry, entry.value(), true);  // gives the reference back
+bool Protocol::Disagrees(std::uint64_t hash, const Entry& entry) {
   const std::optional<bool> agrees = StoreAgrees(entry);
   if (!agrees) return false;
   Shard& shard = tier_.ShardOf(hash);
-  {
-    const std::lock_guard lock(shard.mutex());
-    if (!shard.Holds(hash, entry)) return false;
-    ++shard.counters().audits;
-    if (*agrees) return false;
-    ++shard.counters().disagreements;
-    tier_.Drop(shard, hash, entry.key());
-  }
-  if (telling == Telling::kNow) TellDisagreement(entry.key());
+  const std::lock_guard lock(shard.mutex());
+  if (!shard.Holds(hash, entry)) return false;
+  ++shard.counters().audits;
+  if (*agrees) return false;
+  ++shard.counters().disagreements;
+  tier_.Drop(shard, hash, entry.key());
   return true;
+}
+
+void Protocol::Audit(std::uint64_t hash, Entry& entry) {
+  const Value held(&entry, entry.value(), true);  // gives the reference back
+  if (Disagrees(hash, entry)) TellDisagreement(entry.key());
+}
+
+bool Protocol::Disagrees(const Fetch& fetch) {
+  if (fetch.audited == nullptr) return false;
+  const Value held(fetch.audited, fetch.audited->value(), true);  // gives the reference back
+  return Disagrees(fetch.load.key.hash, *fetch.audited);
 }
 
 void Protocol::TellDisagreement(std::string_view key) {

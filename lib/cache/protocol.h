@@ -101,9 +101,10 @@ class alignas(64) Protocol {
   Shard& ShardOf(HashedKey key) { return tier_.ShardOf(key.hash); }
   Lane& LaneOf(HashedKey key) { return lanes_[tier_.ShardIndex(key.hash)]; }
 
-  // Whether the store disagrees, which the caller may have to tell.
-  enum class Telling : std::uint8_t { kNow, kByCaller };
-  bool Audit(std::uint64_t hash, Entry& entry, Telling telling = Telling::kNow);
+  void Audit(std::uint64_t hash, Entry& entry);
+  // Whether the store disagrees, which the caller tells. Of a fetch, with a hit that is audited.
+  bool Disagrees(std::uint64_t hash, const Entry& entry);
+  bool Disagrees(const Fetch& fetch);
   void TellDisagreement(std::string_view key);
   std::optional<bool> StoreAgrees(const Entry& entry);
   Result<std::optional<Value>> Find(HashedKey key);
@@ -113,7 +114,6 @@ class alignas(64) Protocol {
   Result<std::optional<Value>> Read(HashedKey key);
   Result<std::optional<Value>> FindUntold(HashedKey key, bool& disagreed);
   bool FindAgain(Fetch& fetch, std::optional<Value>& found);
-  void AuditHit(const Fetch& fetch);
   Result<std::optional<Value>> Resolve(Fetch& fetch);
   StoreRead ReadStore(std::span<Fetch*> fetches);
   void TellSplit(std::span<Fetch* const> fetches, std::uint64_t nanoseconds,

@@ -81,28 +81,24 @@ void Protocol::Record(HashedKey key, const Result<std::optional<Value>>& result)
 
 // What a lookup that found nothing without the lock does. Out of the hit path's code.
 [[gnu::noinline, gnu::cold]] Result<std::optional<Value>> Protocol::Read(HashedKey key) {
-  Fetch fetch(key);
-  if (std::optional<Value> found; FindAgain(fetch, found)) {
-    AuditHit(fetch);
-    return found;
-  }
-  return Resolve(fetch);
+  bool disagreed = false;
+  auto found = FindUntold(key, disagreed);
+  if (disagreed) TellDisagreement(key.key);
+  return found;
 }
 
-// As Find, but of what the store does not have so it only says that there is something to tell.
+// Of what the store does not have so it only says that there is something to tell.
 Result<std::optional<Value>> Protocol::FindUntold(HashedKey key, bool& disagreed) {
   Fetch fetch(key);
   std::optional<Value> found;
   if (!FindAgain(fetch, found)) return Resolve(fetch);
-  if (fetch.audited != nullptr) {
-    disagreed |= Audit(key.hash, *fetch.audited, Telling::kByCaller);
-  }
+  disagreed |= Disagrees(fetch);
   return found;
 }
 
 // Looks again under the lock, and if the key is not there registers the read, in one critical
-// section. True when it was there; the caller then calls AuditHit, once no load of its own is in
-// flight, for which the callback might wait.
+// section. True when it was there; the caller then asks whether it Disagrees, and tells so once no
+// load of its own is in flight, for which the callback might wait.
 bool Protocol::FindAgain(Fetch& fetch, std::optional<Value>& found) {
   const HashedKey key = fetch.load.key;
   Shard& shard = ShardOf(key);
@@ -119,10 +115,6 @@ bool Protocol::FindAgain(Fetch& fetch, std::optional<Value>& found) {
   fetch.audited = tier_.HitLocked(key.hash, *entry);
   found = ValueOf(*entry);
   return true;
-}
-
-void Protocol::AuditHit(const Fetch& fetch) {
-  if (fetch.audited != nullptr) Audit(fetch.load.key.hash, *fetch.audited);
 }
 
 Result<std::optional<Value>> Protocol::Resolve(Fetch& fetch) {
@@ -314,7 +306,9 @@ void Protocol::FetchMissing(std::span<const HashedKey> keys, std::span<const std
   for (Fetch* fetch : own) {
     results[fetch->index] = Finish(*fetch, std::exchange(read.nanoseconds, 0));
   }
-  for (const Fetch& fetch : fetches) AuditHit(fetch);
+  for (const Fetch& fetch : fetches) {
+    if (Disagrees(fetch)) TellDisagreement(fetch.load.key.key);
+  }
   if (read.out_of_memory) throw std::bad_alloc();
   for (Fetch& fetch : fetches) {
     if (fetch.Joins()) results[fetch.index] = fetch.load.answer->Wait();
