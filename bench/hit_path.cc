@@ -20,9 +20,9 @@
 #include <new>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
+#include "support/hits.h"
 #include "support/program.h"
 #include "support/requests.h"
 #include "systems/kvcache_system.h"
@@ -58,7 +58,7 @@ System& Shared(const Case& c) {
 
 // Runs `lookup(system, requests, i)`, which returns the keys not found, for `batch` keys at once.
 template <class System, class Lookup>
-void Measure(benchmark::State& state, const Case& c, Places& places, std::size_t batch,
+void Measure(benchmark::State& state, const Case& c, std::size_t& next, std::size_t batch,
              Lookup&& lookup) {
   static std::mutex setting_up;
   std::unique_lock lock(setting_up);
@@ -66,43 +66,43 @@ void Measure(benchmark::State& state, const Case& c, Places& places, std::size_t
   const Requests& requests = c.requests();
   lock.unlock();
   std::size_t missing = 0;
-  std::size_t i = places[state.thread_index()];
+  std::size_t i = next;
   while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(batch))) {
     missing += lookup(system, requests, i);
     i += batch;
   }
-  places[state.thread_index()] = i;
+  next = i;
   if (missing > 0) state.SkipWithError("keys were not found: this does not measure hits");
 }
 
 template <class System>
-void Get(benchmark::State& state, const Case& c, Places& places) {
+void Get(benchmark::State& state, const Case& c, std::size_t& next) {
   std::string value;
   const auto look_up = [&](System& system, const Requests& requests, std::size_t i) {
     const bool found = system.Get(requests[i], value);
     benchmark::DoNotOptimize(value.data());
     return found ? 0 : 1;
   };
-  Measure<System>(state, c, places, 1, look_up);
+  Measure<System>(state, c, next, 1, look_up);
 }
 
 template <class System>
-void GetZeroCopy(benchmark::State& state, const Case& c, Places& places) {
+void GetZeroCopy(benchmark::State& state, const Case& c, std::size_t& next) {
   const auto look_up = [](System& system, const Requests& requests, std::size_t i) {
     return system.GetZeroCopy(requests[i]) ? 0 : 1;
   };
-  Measure<System>(state, c, places, 1, look_up);
+  Measure<System>(state, c, next, 1, look_up);
 }
 
 template <class System>
-void MultiGet(benchmark::State& state, const Case& c, Places& places) {
+void MultiGet(benchmark::State& state, const Case& c, std::size_t& next) {
   constexpr std::size_t kBatch = 100;
   std::array<std::string_view, kBatch> keys;
   const auto look_up = [&](System& system, const Requests& requests, std::size_t i) {
     for (std::size_t k = 0; k < kBatch; ++k) keys[k] = requests[i + k];
     return kBatch - system.MultiGet(keys);
   };
-  Measure<System>(state, c, places, kBatch, look_up);
+  Measure<System>(state, c, next, kBatch, look_up);
 }
 
 struct alignas(64) Line {
@@ -136,15 +136,11 @@ void Chase(benchmark::State& state, const Case& c) {
 
 template <class System>
 void Register(std::string_view operation, const Case& c,
-              void (*run)(benchmark::State&, const Case&, Places&)) {
+              void (*run)(benchmark::State&, const Case&, std::size_t&)) {
   const auto name =
       fmt::format("{}/{}/{}/{}", operation, System::kName, c.value_bytes, NameOf(c.distribution));
-  const int processors = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
-  const auto places = std::make_shared<Places>(processors);
-  auto* registered = benchmark::RegisterBenchmark(
-      name.c_str(), [=](benchmark::State& state) { run(state, c, *places); });
-  registered->Iterations(TurnOf(c.entries))->Threads(1)->Threads(2);
-  if (processors > 2) registered->Threads(processors);
+  RegisterHits(name, c.entries,
+               [run, c](benchmark::State& state, std::size_t& next) { run(state, c, next); });
 }
 
 template <class... Systems>

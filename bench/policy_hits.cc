@@ -5,14 +5,13 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "kvcache/policy.h"
+#include "support/hits.h"
 #include "support/program.h"
 #include "support/requests.h"
 #include "systems/kvcache_system.h"
@@ -36,30 +35,28 @@ KvcacheSystem& Shared(const std::string& policy, std::size_t entries) {
   return *system;
 }
 
-void Get(benchmark::State& state, const std::string& policy, std::size_t entries, Places& places) {
+void Get(benchmark::State& state, const std::string& policy, std::size_t entries,
+         std::size_t& next) {
   KvcacheSystem& system = Shared(policy, entries);
   const Requests& requests = SharedRequests(Distribution::kZipf, entries);
   std::string value;
   std::size_t missing = 0;
-  std::size_t i = places[state.thread_index()];
+  std::size_t i = next;
   for (auto _ : state) {
     missing += system.Get(requests[i++], value) ? 0 : 1;
     benchmark::DoNotOptimize(value.data());
   }
-  places[state.thread_index()] = i;
+  next = i;
   if (missing > 0) state.SkipWithError("keys were not found: this does not measure hits");
 }
 
 void RegisterAll(const Sizes& sizes) {
   const std::size_t entries = sizes.EntriesOf(kValueBytes);
-  const int processors = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
   for (const kvcache::PolicyInfo& policy : kvcache::RegisteredPolicies()) {
-    const auto places = std::make_shared<Places>(processors);
-    auto* registered = benchmark::RegisterBenchmark(
-        fmt::format("get/kvcache-{}/{}/zipf", policy.name, kValueBytes).c_str(),
-        [=, name = policy.name](benchmark::State& state) { Get(state, name, entries, *places); });
-    registered->Iterations(TurnOf(entries))->Threads(1)->Threads(2);
-    if (processors > 2) registered->Threads(processors);
+    RegisterHits(fmt::format("get/kvcache-{}/{}/zipf", policy.name, kValueBytes), entries,
+                 [=, name = policy.name](benchmark::State& state, std::size_t& next) {
+                   Get(state, name, entries, next);
+                 });
   }
 }
 

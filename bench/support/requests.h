@@ -1,7 +1,6 @@
 // What every benchmark stores and asks for.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -52,23 +51,5 @@ const Requests& SharedRequests(Distribution distribution, std::size_t n);
 
 // Threads that run side by side begin so far apart.
 constexpr std::size_t FirstOf(std::size_t thread) { return thread * (Requests::kCount / 16 + 7); }
-
-// Where each thread of a benchmark goes on in the requests: a repetition asks for other keys than
-// the one before, and so do threads that run side by side.
-class Places {
- public:
-  explicit Places(std::size_t threads) : next_(threads) {
-    for (std::size_t t = 0; t < threads; ++t) next_[t] = FirstOf(t);
-  }
-  std::size_t& operator[](int thread) { return next_[static_cast<std::size_t>(thread)]; }
-
- private:
-  std::vector<std::size_t> next_;
-};
-
-// How many requests a repetition has of each thread: the same for every system, whatever it takes.
-constexpr std::int64_t TurnOf(std::size_t entries) {
-  return static_cast<std::int64_t>(std::max<std::size_t>(entries / 2, 1));
-}
 
 }  // namespace bench
