@@ -12,6 +12,7 @@
 #include "progress.h"
 #include "report.h"
 #include "simulation_flags.h"
+#include "trace_input.h"
 
 namespace kvcache::kvtool {
 namespace {
@@ -39,7 +40,7 @@ Plot MakePlot(const RatioCurves& trace, SizeUnit unit, std::string_view what,
 std::string Summary(const RatioCurves& trace) {
   // Without its directories it fits over a plot.
   const std::string name = std::filesystem::path(trace.trace).filename();
-  return fmt::format("{}: {} requests for {} keys{}", name == "-" ? "standard input" : name,
+  return fmt::format("{}: {} requests for {} keys{}", NameOfInput(name),
                      GroupDigits(trace.requests), GroupDigits(trace.keys),
                      trace.has_sizes ? " of " + FormatSize(trace.bytes) : "");
 }

@@ -12,6 +12,7 @@
 #include "report_page.h"
 #include "shell_words.h"
 #include "simulation_flags.h"
+#include "trace_input.h"
 
 namespace kvcache::kvtool {
 namespace {
@@ -50,7 +51,7 @@ Json PolicyJson(const RatioCurve& curve) {
 }
 
 Json TraceJson(const RatioCurves& trace) {
-  Json json{{"name", trace.trace == "-" ? "standard input" : trace.trace},
+  Json json{{"name", NameOfInput(trace.trace)},
             {"requests", trace.requests},
             {"keys", trace.keys},
             {"bytes", trace.has_sizes ? Json(trace.bytes) : Json(nullptr)},

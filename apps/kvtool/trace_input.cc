@@ -16,11 +16,13 @@ bool CanBeReadOnlyOnce(const std::string& name) {
 
 }  // namespace
 
+std::string NameOfInput(const std::string& path) { return path == "-" ? "standard input" : path; }
+
 TraceInput TraceInput::ReadOnce(const std::string& name, const TraceOptions& options) {
   TraceInput input;
   input.name_ = name;
   input.options_ = options;
-  input.options_.name = name == "-" ? "standard input" : name;
+  input.options_.name = NameOfInput(name);
   return input;
 }
 

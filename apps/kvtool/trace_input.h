@@ -10,6 +10,9 @@
 
 namespace kvcache::kvtool {
 
+// For people: "-" is standard input.
+std::string NameOfInput(const std::string& path);
+
 class TraceInput {
  public:
   // `name`: a file's path, or "-". What is no regular file is copied to a temporary one at once.

@@ -11,6 +11,7 @@
 #include "simulate/trace_reader.h"
 #include "trace_commands.h"
 #include "trace_flags.h"
+#include "trace_input.h"
 
 namespace kvcache::kvtool {
 namespace {
@@ -72,7 +73,7 @@ Outcome<ExitStatus> RecordTrace(Session& session, const RecordArguments& argumen
   }
   TraceOptions options = arguments.options;
   options.hex_keys = session.flags().hex;
-  if (arguments.in == "-") options.name = "standard input";
+  options.name = NameOfInput(arguments.in);
   options.interrupt = session.CatchInterrupts().descriptor();
   const auto cache = session.Open(Access::kRead);
   if (!cache) return std::unexpected(cache.error());
