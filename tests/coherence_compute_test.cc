@@ -193,39 +193,46 @@ TEST_CASE("nor what others do once the store has said that the key is absent") {
   });
 }
 
-TEST_CASE("nor what a write does that began before and ends while a value is computed") {
-  ForEach(Writes(), [](Scene& scene, const Change& change) {
-    CHECK(Text(scene.behind().Delete("k", {})) == "ok");
-    const auto gate = scene.store().Hold(Point::kBeforeWrite);
-    Task write = Start(scene, change);
-    gate->AwaitArrival();
-    SlowComputation computation("computed");
-    Task caller = StartCompute(scene, computation);
-    computation.gate.AwaitArrival();
+// Calls `then(computation, caller, end_write)` with a computation that has begun beside a write and
+// waits, as the write does.
+template <class Then>
+void ComputeBesideWrite(Scene& scene, const Change& change, Then then) {
+  CHECK(Text(scene.behind().Delete("k", {})) == "ok");
+  const auto gate = scene.store().Hold(Point::kBeforeWrite);
+  Task write = Start(scene, change);
+  gate->AwaitArrival();
+  SlowComputation computation("computed");
+  Task caller = StartCompute(scene, computation);
+  computation.gate.AwaitArrival();
+  then(computation, caller, [&] {
     gate->Open();
     CHECK(write.Join() == "ok");
-    CheckComputed(scene, computation, caller);
+  });
+}
+
+TEST_CASE("nor what a write does that began before and ends while a value is computed") {
+  ForEach(Writes(), [](Scene& scene, const Change& change) {
+    ComputeBesideWrite(scene, change,
+                       [&](SlowComputation& computation, Task& caller, auto&& end_write) {
+                         end_write();
+                         CheckComputed(scene, computation, caller);
+                       });
   });
 }
 
 TEST_CASE(
     "a write that outlasts the computation makes nobody compute again, nor one of another key") {
   ForEach(Writes(), [](Scene& scene, const Change& change) {
-    CHECK(Text(scene.behind().Delete("k", {})) == "ok");
-    const auto gate = scene.store().Hold(Point::kBeforeWrite);
-    Task write = Start(scene, change);
-    gate->AwaitArrival();
-    SlowComputation computation("computed");
-    Task caller = StartCompute(scene, computation);
-    computation.gate.AwaitArrival();
-    CHECK(scene.Put("l", "other") == "ok");
-    scene.cache().InvalidatePrefix("l");
-    CHECK(Text(scene.cache().DeleteRange("l", "m")) == "ok");
-    computation.gate.Open();
-    CHECK(caller.Join() == "computed");
-    CHECK(computation.runs == 1);
-    gate->Open();
-    CHECK(write.Join() == "ok");
+    ComputeBesideWrite(scene, change,
+                       [&](SlowComputation& computation, Task& caller, auto&& end_write) {
+                         CHECK(scene.Put("l", "other") == "ok");
+                         scene.cache().InvalidatePrefix("l");
+                         CHECK(Text(scene.cache().DeleteRange("l", "m")) == "ok");
+                         computation.gate.Open();
+                         CHECK(caller.Join() == "computed");
+                         CHECK(computation.runs == 1);
+                         end_write();
+                       });
     CHECK(ReadStore(scene.behind(), "k") == change.after);
     scene.CheckSettled("k");
   });
