@@ -25,6 +25,7 @@ test_packages=(
   rocksdb-tools # ldb reads what kvcache writes
   prometheus    # promtool checks the metrics' format
   groff-base    # formats the manual page
+  strace        # shows that files are on the disk
   chromium      # opens kvtool's reports
 )
 bench_packages=(
