@@ -193,6 +193,21 @@ TEST_CASE("nor what others do once the store has said that the key is absent") {
   });
 }
 
+TEST_CASE("of what is computed twice only the value that was written counts as a write") {
+  ForEachPolicy([](Scene& scene) {
+    SlowComputation computation("computed");
+    Task caller = StartCompute(scene, computation);
+    computation.gate.AwaitArrival();
+    scene.cache().Invalidate("k");
+    computation.gate.Open();
+    CHECK(caller.Join() == "computed");
+    CHECK(computation.runs == 2);
+    const Stats stats = scene.cache().GetStats();
+    CHECK(stats.total.writes == 1);
+    CHECK(stats.write_latency.count() == 1);
+  });
+}
+
 // Calls `then(computation, caller, end_write)` with a computation that has begun beside a write and
 // waits, as the write does.
 template <class Then>

@@ -47,15 +47,18 @@ Result<void> Protocol::Put(std::string_view key, std::string_view value,
 Result<bool> Protocol::PutUnder(const KeyLease& lease, std::string_view value,
                                 const WriteOptions& options) {
   KeyWrite write(lease.key(), KeyWrite::Outcome::kPut, value);
-  bool broken = false;
-  auto written = WriteKeys({&write, 1}, options.fill_tier, [&]() -> Result<void> {
-    // Looked at when this write has begun: one that ends later has been under way beside it.
-    broken = lease.broken();
-    if (broken) return Fail(ErrorCode::kBusy, {});
-    return store_->Put(lease.key().key, value, options);
-  });
-  if (broken) return false;
+  KeyWrites key_writes(*this, {&write, 1}, options.fill_tier);
+  key_writes.Begin();
+  // Looked at when this write has begun: one that ends later has been under way beside it.
+  if (lease.broken()) {
+    key_writes.Abandon();
+    return false;
+  }
+  const auto [hash, key] = lease.key();
+  auto written =
+      WriteStore(tier_.ShardIndex(hash), [&] { return store_->Put(key, value, options); });
   if (!written) return std::unexpected(std::move(written.error()));
+  key_writes.Commit();
   return true;
 }
 

@@ -86,7 +86,7 @@ void KeyWrites::EndShard(std::span<KeyWrite> writes) {
     for (KeyWrite& write : writes) {
       const bool uncrossed = cache_.LaneOf(write.key).in_flight.EndWrite(write);
       ++ended_;
-      ++shard.counters().writes;
+      if (!abandoned_) ++shard.counters().writes;
       const std::uint64_t hash = write.key.hash;
       if (write.entry != nullptr && uncrossed &&
           cache_.tier_.Link(shard, hash, *write.entry, write.withdrawn)) {

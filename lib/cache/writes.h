@@ -42,6 +42,8 @@ class KeyWrites {
   // After the store took the write: what is known of a key goes into the tier, if it is to and no
   // other write crossed this one.
   void Commit();
+  // Instead of writing the store. They are not counted then.
+  void Abandon() { abandoned_ = true; }
 
  private:
   std::span<KeyWrite> ShardFrom(std::size_t at) const;
@@ -54,6 +56,7 @@ class KeyWrites {
   std::span<KeyWrite> writes_;  // grouped by shard
   std::size_t begun_ = 0;       // of writes_, from the front
   std::size_t ended_ = 0;
+  bool abandoned_ = false;
 };
 
 // Has a lease of a key, from construction to destruction.

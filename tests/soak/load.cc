@@ -326,27 +326,29 @@ void Load::DeleteRange(std::size_t thread, Random& random, Round& round) {
 void Load::GetOrCompute(std::size_t key, Round& round) {
   const std::uint64_t floor = keys_[key].floor.load();
   Step step{key, 0};
+  std::uint64_t computed = 0;  // more than once where the key is invalidated meanwhile
   const auto got = protocol_.GetOrCompute(KeyName(key),
                                           [&]() -> Result<std::string> {
+                                            ++computed;
                                             do {
                                               step.second = ++keys_[key].started;
                                             } while (IsDeletion(step.second));
                                             return ValueOf(key, step.second);
                                           },
                                           {});
-  const bool computed = step.second != 0;
-  round.lookups += computed ? 2 : 1;
-  if (computed) {
+  round.lookups += 1 + computed;
+  const bool wrote = computed != 0 && (got || testing::FailingStore::OfWrite(got.error()));
+  if (wrote) {
     ++round.writes;
     Acknowledge({&step, 1}, got ? Result<void>{} : std::unexpected(got.error()));
   } else if (!got) {
-    // By the lookup, or by that which follows it when it found nothing.
+    // By the first lookup, or by the next.
     ++round.lookups_perhaps;
     ++round.lookup_errors;
     CheckError("GetOrCompute", got.error());
   }
-  if (got) Saw(key, computed ? step.second : floor, got->view());
-  if (got && !computed) Write(key, round);
+  if (got) Saw(key, wrote ? step.second : floor, got->view());
+  if (got && !wrote) Write(key, round);
 }
 
 void Load::Acknowledge(std::span<const Step> steps, const Result<void>& written) {

@@ -56,6 +56,8 @@ class FailingStore final : public Store {
         std::strtoull(error.message.c_str() + at + kInjected.size(), nullptr, 10);
     return before < number && number <= faults();
   }
+  // Whether it is a Write's; of an error that is Injected.
+  static bool OfWrite(const Error& error) { return error.message.ends_with(kOfWrite); }
   // Whether the latest Write reached the inner store.
   bool last_write_took_effect() {
     const std::lock_guard lock(mutex_);
@@ -82,9 +84,9 @@ class FailingStore final : public Store {
       const std::lock_guard lock(mutex_);
       last_write_took_effect_ = effect;
     }
-    if (!effect) return Failed(*failure);
+    if (!effect) return Failed(*failure, kOfWrite);
     Result<void> result = inner_->Write(batch, options);
-    if (failure) return Failed(*failure);
+    if (failure) return Failed(*failure, kOfWrite);
     return result;
   }
 
@@ -99,6 +101,7 @@ class FailingStore final : public Store {
 
  private:
   static constexpr std::string_view kInjected = "injected fault ";
+  static constexpr std::string_view kOfWrite = " of a write";
   struct Failure {
     Fault fault;
     std::uint64_t number;  // 0: the test has asked for it
@@ -123,9 +126,10 @@ class FailingStore final : public Store {
     return std::nullopt;
   }
 
-  static std::unexpected<Error> Failed(const Failure& failure) {
+  static std::unexpected<Error> Failed(const Failure& failure, std::string_view of = {}) {
     const bool asked = failure.number == 0;
-    const std::string random = std::string(kInjected) + std::to_string(failure.number);
+    const std::string random =
+        std::string(kInjected) + std::to_string(failure.number) + std::string(of);
     if (failure.fault == Fault::kBadAlloc) throw std::bad_alloc();
     if (failure.fault == Fault::kException) {
       throw std::runtime_error(asked ? "thrown by the store" : random);
