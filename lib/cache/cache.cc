@@ -37,13 +37,14 @@ Result<void> FailForBudget() {
 
 using Audit = std::function<void(std::uint64_t hash, Entry& entry)>;
 
-TierOptions TierOptionsOf(const Options& options, MemorySplit* split, Audit audit) {
+TierOptions TierOptionsOf(const Options& options, MemorySplit* split, std::uint64_t seed,
+                          Audit audit) {
   return {.capacity = split != nullptr ? split->tier_bytes() : options.capacity,
           .capacity_entries = options.capacity_entries,
           .shards = options.shards != 0 ? options.shards : DefaultShards(options),
           .alignment = options.value_alignment,
           .exact_policy = options.exact_policy,
-          .seed = RandomSeed(),
+          .seed = seed,
           .audit_one_in = options.audit_one_in == 0 ? 0 : std::bit_ceil(options.audit_one_in),
           .audit = std::move(audit),
           .ghost = split != nullptr ? split->ghost() : nullptr};
@@ -61,12 +62,12 @@ void Value::Release() noexcept {
 }
 
 Protocol::Protocol(const Options& options, const PolicySpec& policy, std::unique_ptr<Store> store,
-                   std::unique_ptr<MemorySplit> split)
+                   std::unique_ptr<MemorySplit> split, std::uint64_t seed)
     : cache_absent_(options.cache_absent),
       on_disagreement_(options.on_disagreement),
       store_(std::move(store)),
       split_(std::move(split)),
-      tier_(TierOptionsOf(options, split_.get(),
+      tier_(TierOptionsOf(options, split_.get(), seed,
                           [this](auto hash, Entry& entry) { Audit(hash, entry); }),
             policy),
       lanes_(std::make_unique<Lane[]>(tier_.shards())) {}

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "cache/in_flight.h"
 #include "cache/memory_split.h"
 #include "cache/recorder.h"
@@ -30,9 +31,9 @@ struct KeyWrite;
 // Aligned, so that what a hit reads of it is two lines, the recorder's bound included.
 class alignas(64) Protocol {
  public:
-  // `split` is null when the tier has a capacity of its own.
+  // `split` is null when the tier has a capacity of its own. The seed is that of the keys' hashes.
   Protocol(const Options& options, const PolicySpec& policy, std::unique_ptr<Store> store,
-           std::unique_ptr<MemorySplit> split = nullptr);
+           std::unique_ptr<MemorySplit> split = nullptr, std::uint64_t seed = RandomSeed());
 
   Result<std::optional<Value>> Get(std::string_view key);
   Result<bool> Get(std::string_view key, std::string& value);
