@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "support/rocksdb_db.h"
 #include "support/shortlex.h"
@@ -36,7 +37,7 @@ using testing::With;
 
 std::string Described(Store& store, std::string_view name) {
   for (const auto& [key, value] : store.Describe()) {
-    if (key == name) return value;
+    if (key == name) return std::get<std::string>(value);
   }
   return "(none)";
 }

@@ -9,9 +9,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "support/rocksdb_db.h"
@@ -243,17 +245,23 @@ TEST_CASE("Describe tells what the database holds") {
   const auto store = MustOpen(folder / "db");
   CHECK(PutStore(*store, "key", "value").has_value());
   std::string names;
-  for (const auto& [name, value] : store->Describe()) {
-    names += name + " ";
-    CHECK_FALSE(value.empty());
-    if (name == "path") CHECK(value == folder / "db");
-    if (name == "estimated_keys") CHECK(value == "1");
-    if (name == "files_per_level") CHECK(value == "0 0 0 0 0 0 0");
-    if (name == "last_sequence") CHECK(value == "1");
+  std::map<std::string, StoreFigure> figures;
+  for (const StoreFigure& figure : store->Describe()) {
+    names += figure.name + " ";
+    figures[figure.name] = figure;
   }
   CHECK(names ==
         "path column_family comparator estimated_keys sst_bytes memtable_bytes index_filter_bytes "
         "block_cache_bytes block_cache_capacity files_per_level last_sequence ");
+  using Value = decltype(StoreFigure::value);
+  CHECK((figures["path"].value == Value(folder / "db")));
+  CHECK((figures["estimated_keys"].value == Value(std::uint64_t{1})));
+  CHECK((figures["files_per_level"].value == Value("0 0 0 0 0 0 0")));
+  CHECK((figures["last_sequence"].value == Value(std::uint64_t{1})));
+  CHECK(std::get<std::uint64_t>(figures["memtable_bytes"].value) > 0);
+  CHECK(figures["memtable_bytes"].in_bytes());
+  CHECK(figures["block_cache_capacity"].in_bytes());
+  CHECK_FALSE(figures["estimated_keys"].in_bytes());
 }
 
 // --- Failures ---

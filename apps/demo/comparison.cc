@@ -6,6 +6,7 @@
 #include <memory>
 #include <random>
 #include <string_view>
+#include <variant>
 
 #include "kvcache/cache.h"
 #include "kvcache/size.h"
@@ -45,9 +46,9 @@ Result<Workload> PlanWorkload(const std::string& path, std::size_t sample) {
   });
   if (!scanned) return std::unexpected(scanned.error());
 
-  for (const auto& [name, figure] : (*cache)->store().Describe()) {
-    const auto bytes = kvcache::ParseSize(figure);
-    if (name == "block_cache_capacity" && bytes) workload.block_cache = kvcache::FormatSize(*bytes);
+  for (const auto& [name, value] : (*cache)->store().Describe()) {
+    if (name != "block_cache_capacity") continue;
+    workload.block_cache = kvcache::FormatSize(std::get<std::uint64_t>(value));
   }
   workload.all_packages = workload.packages.size();
   std::ranges::shuffle(workload.packages, std::mt19937_64(1));

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cmath>
 #include <utility>
+#include <variant>
 
 #include "cache/memory_split.h"
 #include "kvcache/cache.h"
@@ -207,8 +208,8 @@ class KvcacheSystem : public System {
   MemoryFigures Memory() override {
     MemoryFigures figures;
     for (const auto& [name, value] : cache_->store().Describe()) {
-      if (name == "memtable_bytes") figures.memtable_bytes = std::stoull(value);
-      if (name == "index_filter_bytes") figures.index_filter_bytes = std::stoull(value);
+      if (name == "memtable_bytes") figures.memtable_bytes = std::get<std::uint64_t>(value);
+      if (name == "index_filter_bytes") figures.index_filter_bytes = std::get<std::uint64_t>(value);
     }
     return figures;
   }

@@ -2,9 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <initializer_list>
+#include <cstdint>
 #include <string>
-#include <string_view>
+#include <variant>
 
 #include "commands.h"
 #include "kvcache/size.h"
@@ -16,35 +16,27 @@ struct StatsArguments {
   bool prometheus = false;
 };
 
-bool EndsIn(std::string_view name, std::initializer_list<std::string_view> endings) {
-  return std::ranges::any_of(endings, [name](auto ending) { return name.ends_with(ending); });
-}
-
-// The store tells its figures as text; scripts want numbers.
-Json FigureJson(std::string_view name, const std::string& value) {
-  if (!EndsIn(name, {"_bytes", "_capacity", "_keys", "_sequence"})) return value;
-  return Json::parse(value);
-}
-
-std::string FigureText(std::string_view name, const std::string& value) {
-  if (!EndsIn(name, {"_bytes", "_capacity"})) return Printable(value);
-  const auto bytes = ParseSize(value);
-  return bytes ? FormatSize(*bytes) : value;
+std::string FigureText(const StoreFigure& figure) {
+  if (const auto* text = std::get_if<std::string>(&figure.value)) return Printable(*text);
+  const auto number = std::get<std::uint64_t>(figure.value);
+  return figure.in_bytes() ? FormatSize(number) : fmt::format("{}", number);
 }
 
 Json StatsJson(Cache& cache) {
   Json json = Json::parse(cache.GetStats().ToJson());
   Json& store = json["store"] = Json::object();
-  for (const auto& [name, value] : cache.store().Describe()) store[name] = FigureJson(name, value);
+  for (const auto& [name, value] : cache.store().Describe()) {
+    std::visit([&json = store[name]](const auto& figure) { json = figure; }, value);
+  }
   return json;
 }
 
 void PrintText(Output& out, Cache& cache) {
   const auto figures = cache.store().Describe();
   std::size_t width = 0;
-  for (const auto& [name, value] : figures) width = std::max(width, name.size());
-  for (const auto& [name, value] : figures) {
-    out.Line(fmt::format("{:<{}}  {}", name, width, FigureText(name, value)));
+  for (const StoreFigure& figure : figures) width = std::max(width, figure.name.size());
+  for (const StoreFigure& figure : figures) {
+    out.Line(fmt::format("{:<{}}  {}", figure.name, width, FigureText(figure)));
   }
   const Stats stats = cache.GetStats();
   out.Line(

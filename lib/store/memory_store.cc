@@ -39,9 +39,9 @@ class MemoryStore : public Store {
     return {};
   }
 
-  std::vector<std::pair<std::string, std::string>> Describe() override {
+  std::vector<StoreFigure> Describe() override {
     const std::shared_lock lock(mutex_);
-    return {{"keys", std::to_string(map_.size())}};
+    return {{"keys", map_.size()}};
   }
 
  private:

@@ -182,9 +182,9 @@ class RocksDbStore : public Store {
     return Done(db_->TryCatchUpWithPrimary(), "catch up with a primary");
   }
 
-  std::vector<std::pair<std::string, std::string>> Describe() override {
+  std::vector<StoreFigure> Describe() override {
     using Properties = rocksdb::DB::Properties;
-    std::vector<std::pair<std::string, std::string>> figures = {
+    std::vector<StoreFigure> figures = {
         {"path", db_->GetName()},
         {"column_family", family_->GetName()},
         {"comparator", comparator_->Name()},
@@ -201,7 +201,7 @@ class RocksDbStore : public Store {
     for (const auto& [name, property] : numbers) {
       std::uint64_t number = 0;
       if (db_->GetIntProperty(family_, property, &number)) {
-        figures.emplace_back(name, std::to_string(number));
+        figures.emplace_back(name, number);
       }
     }
     std::vector<std::string> files;
@@ -210,7 +210,7 @@ class RocksDbStore : public Store {
                        &files.emplace_back());
     }
     figures.emplace_back("files_per_level", fmt::format("{}", fmt::join(files, " ")));
-    figures.emplace_back("last_sequence", std::to_string(db_->GetLatestSequenceNumber()));
+    figures.emplace_back("last_sequence", db_->GetLatestSequenceNumber());
     return figures;
   }
 

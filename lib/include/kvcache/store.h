@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "kvcache/error.h"
@@ -75,6 +77,14 @@ struct ScanOptions {
 // Called once a pair, in order; the views are valid during the call. False ends the scan.
 using ScanVisitor = std::function<bool(std::string_view key, std::string_view value)>;
 
+// One of the figures that a store tells of itself.
+struct StoreFigure {
+  std::string name;  // of a number of bytes: ends in _bytes or _capacity
+  std::variant<std::string, std::uint64_t> value;
+
+  bool in_bytes() const { return name.ends_with("_bytes") || name.ends_with("_capacity"); }
+};
+
 // Thread-safety: every member may be called from many threads at once.
 //
 // Linearizability, on which the cache's own rests: reads and writes of one key behave as if each
@@ -117,8 +127,8 @@ class Store {
   // Brings a secondary up to its primary's latest state. Default: kNotSupported.
   virtual Result<void> CatchUp();
 
-  // Figures about the store for people to read, name and value: files, bytes, levels.
-  virtual std::vector<std::pair<std::string, std::string>> Describe() { return {}; }
+  // Figures for people to read: files, bytes, levels.
+  virtual std::vector<StoreFigure> Describe() { return {}; }
 };
 
 }  // namespace kvcache
