@@ -58,7 +58,8 @@ def hit_sections(results):
     yield "## Hits\n\n![Time of a hit by system](charts/hits.svg)\n"
     yield "![Time a key of MultiGet and Get](charts/multiget.svg)\n"
     yield ("A repetition has as many requests as half of the entries, of each thread and for every "
-           "system; it goes\non where the one before ended. MultiGet has 100 keys a call. "
+           "system; it goes\non where the one before ended. They are of several programs, as which "
+           "memory a system gets is\nsettled while it is filled. MultiGet has 100 keys a call. "
            "kvcache's and get-zero-copy give handles on\nvalues in the tier, RocksDB's pins them, "
            "and no byte of them is read; Get copies.\n")
     for value_bytes in (100, 1024, 4096):

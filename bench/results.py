@@ -1,4 +1,4 @@
-"""What bench/run.sh measured: a directory with Google Benchmark's JSON, a file a step."""
+"""What bench/run.sh measured: a directory of Google Benchmark's JSON, by step and program."""
 
 import json
 import pathlib
@@ -47,8 +47,15 @@ class Results:
         self._steps = {}
 
     def json(self, name):
+        """A step's document; the benchmarks of all its programs are in it."""
         path = self.directory / f"{name}.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        if not path.exists():
+            return None
+        document, *others = (json.loads(part.read_text(encoding="utf-8"))
+                             for part in [path, *sorted(self.directory.glob(f"{name}.*.json"))])
+        for other in others:
+            document["benchmarks"] += other["benchmarks"]
+        return document
 
     def step(self, name):
         if name not in self._steps:
@@ -93,8 +100,9 @@ class Results:
 
     def repetitions(self):
         """The fewest and the most that a benchmark of time has: "3", "5 to 11"."""
-        counts = {len(fields["time_ns"]) for path in self.directory.glob("*.json")
-                  if "context" in (self.json(path.stem) or {})
-                  for name, fields in self.step(path.stem).items()
+        steps = {path.name.split(".")[0] for path in self.directory.glob("*.json")}
+        counts = {len(fields["time_ns"]) for step in steps
+                  if "context" in (self.json(step) or {})
+                  for name, fields in self.step(step).items()
                   if not name.startswith("memory/")}
         return " to ".join(str(end) for end in sorted({min(counts), max(counts)})) if counts else ""

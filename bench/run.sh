@@ -48,11 +48,11 @@ results=build/bench-results${equal_memory:+-equal-memory}${quick:+-quick}
 entries=1000000 ten_times=10000000
 flags=(--benchmark_repetitions=5 --benchmark_min_time=0.2)
 # Of hits a repetition has a fixed number of requests, and goes on where the last one ended.
-hits=(--benchmark_repetitions=11)
+hits=(--benchmark_repetitions=5) hit_programs=3
 if [[ -n $quick ]]; then
   entries=1000 ten_times=10000
   flags=(--benchmark_repetitions=2 --benchmark_min_time=0.0001)
-  hits=()
+  hits=() hit_programs=2
 fi
 
 # Runs a command whose output matters only when it fails.
@@ -74,16 +74,26 @@ build_in() {
 }
 
 # measure NAME BUILD_DIRECTORY PROGRAM FLAG...: into NAME.json, which is there when it is complete.
+# `programs` of them one after the other, if said, the others into NAME.2.json and so on.
 measure() {
-  local json=$results/$1.json program=$2/bench/$3 start=$SECONDS
+  local name=$1 program=$2/bench/$3 start=$SECONDS i json
   shift 3
-  echo "${GLIBC_TUNABLES+GLIBC_TUNABLES=$GLIBC_TUNABLES }$program ${flags[*]} $*" \
-    >>"$results/commands.txt"
-  if [[ ! -f $json ]]; then
+  for ((i = 1; i <= ${programs:-1}; i++)); do
+    json=$results/$name.json
+    ((i == 1)) || json=$results/$name.$i.json
+    echo "${GLIBC_TUNABLES+GLIBC_TUNABLES=$GLIBC_TUNABLES }$program ${flags[*]} $*" \
+      >>"$results/commands.txt"
+    [[ -f $json ]] && continue
     quietly "$program" "${flags[@]}" "$@" --benchmark_out="$json.part" --benchmark_out_format=json
     mv "$json.part" "$json"
-  fi
-  echo "$json ($((SECONDS - start)) s)"
+  done
+  echo "$name ($((SECONDS - start)) s)"
+}
+
+# Which memory a system gets, and with it a tenth and more of the time of its hits, is settled while
+# it is filled: so several programs, of a few repetitions each.
+measure_hits() {
+  programs=$hit_programs measure "$@"
 }
 
 mkdir -p build "$results"
@@ -114,17 +124,17 @@ fi
 
 # A value size at a time, and large values in smaller number: ten systems have to fit side by side.
 for bytes in 100 1024 4096; do
-  measure hit-$bytes build/bench hit_path "${hits[@]}" --entries=$entries \
+  measure_hits hit-$bytes build/bench hit_path "${hits[@]}" --entries=$entries \
     --most-bytes=$((1 << 29)) --benchmark_filter="/$bytes/|^chase/$bytes"
 done
-measure hit-100-10m build/bench hit_path "${hits[@]}" --entries=$ten_times \
+measure_hits hit-100-10m build/bench hit_path "${hits[@]}" --entries=$ten_times \
   --most-bytes=$((1 << 30)) --benchmark_filter='^get/(kvcache|absl).*/100/|^chase/100'
-measure hit-100-ndebug build/bench-ndebug hit_path "${hits[@]}" --entries=$entries \
+measure_hits hit-100-ndebug build/bench-ndebug hit_path "${hits[@]}" --entries=$entries \
   --benchmark_filter='^(get|multiget)/(kvcache-lru|rocksdb).*/100/zipf'
 # Where malloc asks for huge pages too, as the tier does by itself.
-GLIBC_TUNABLES=glibc.malloc.hugetlb=1 measure hit-100-huge build/bench hit_path "${hits[@]}" \
+GLIBC_TUNABLES=glibc.malloc.hugetlb=1 measure_hits hit-100-huge build/bench hit_path "${hits[@]}" \
   --entries=$entries --benchmark_filter='^get/(kvcache|std|absl|tbb|mutex).*/100/'
-measure hit-policies build/bench policy_hits "${hits[@]}" --entries=$entries
+measure_hits hit-policies build/bench policy_hits "${hits[@]}" --entries=$entries
 measure miss build/bench miss_path --entries=$entries --benchmark_filter='^[^s]'
 measure miss-ndebug build/bench-ndebug miss_path --entries=$entries \
   --benchmark_filter='^(cold-get|put|delete|write)'

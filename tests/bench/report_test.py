@@ -67,6 +67,16 @@ class Reading(WithResults):
         self.assertEqual((ratio, ratio.low, ratio.high), (3, 2, 4))
         self.assertEqual(found.repetitions(), "1 to 5")
 
+    def test_repetitions_of_several_programs(self):
+        found = self.results(**{
+            "hit_100": document(run("get/absl", 1), run("get/absl", 2), run("get/kvcache-lru", 1)),
+            "hit_100.2": document(run("get/absl", 30), run("get/kvcache-lru", 2)),
+            "hit_100.3": document(run("get/absl", 4), run("get/kvcache-lru", 6)),
+            "hit_100_10m": document(run("get/absl", 500))})
+        self.assertEqual(found.values("hit-100", "get/absl"), [1, 2, 30, 4])
+        self.assertEqual(found.ratio("hit-100", "get/absl", "get/kvcache-lru"), 1.5)
+        self.assertEqual(found.repetitions(), "1 to 4")
+
     def test_counters(self):
         found = self.results(miss=document(run("insert/kvcache-lru", 5, p999_ns=70.0)))
         self.assertEqual(found.median("miss", "insert/kvcache-lru", "p999_ns"), 70)
