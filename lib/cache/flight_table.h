@@ -67,8 +67,8 @@ class FlightTable {
   static constexpr std::size_t kMostInChain = 4;  // in the mean
   static constexpr std::size_t kGrowth = 4;
 
-  // The lowest bits have chosen the shard.
-  T*& ChainOf(HashedKey key) { return chains_[(key.hash >> 32) % chains_.size()]; }
+  // The lowest bits have chosen the shard. There are always a power of two of chains.
+  T*& ChainOf(HashedKey key) { return chains_[(key.hash >> 32) & (chains_.size() - 1)]; }
 
   void Link(T& flight) { flight.next = std::exchange(ChainOf(flight.key), &flight); }
   void Unlink(T*& at) {
