@@ -1,5 +1,6 @@
 """What bench/run.sh measured: a directory of Google Benchmark's JSON, by step and program."""
 
+import functools
 import json
 import pathlib
 import re
@@ -44,8 +45,8 @@ class Results:
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
-        self._steps = {}
 
+    @functools.cache
     def json(self, name):
         """A step's document; the benchmarks of all its programs are in it."""
         path = self.directory / f"{name}.json"
@@ -57,13 +58,12 @@ class Results:
             document["benchmarks"] += other["benchmarks"]
         return document
 
+    @functools.cache
     def step(self, name):
-        if name not in self._steps:
-            self._steps[name] = parse(self.json(name) or {"benchmarks": []})
-            # What was built against the wrong RocksDB does not show what its name says.
-            if name.endswith("-ndebug") and "NDEBUG" not in self.context(name, "rocksdb"):
-                self._steps[name] = {}
-        return self._steps[name]
+        # What was built against the wrong RocksDB does not show what its name says.
+        if name.endswith("-ndebug") and "NDEBUG" not in self.context(name, "rocksdb"):
+            return {}
+        return parse(self.json(name) or {"benchmarks": []})
 
     def context(self, step, field):
         return (self.json(step) or {}).get("context", {}).get(field, "")

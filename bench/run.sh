@@ -78,11 +78,11 @@ build_in() {
 measure() {
   local name=$1 program=$2/bench/$3 start=$SECONDS i json
   shift 3
+  echo "${GLIBC_TUNABLES+GLIBC_TUNABLES=$GLIBC_TUNABLES }$program ${flags[*]} $*" \
+    "${programs+# $programs times}" >>"$results/commands.txt"
   for ((i = 1; i <= ${programs:-1}; i++)); do
     json=$results/$name.json
     ((i == 1)) || json=$results/$name.$i.json
-    echo "${GLIBC_TUNABLES+GLIBC_TUNABLES=$GLIBC_TUNABLES }$program ${flags[*]} $*" \
-      >>"$results/commands.txt"
     [[ -f $json ]] && continue
     quietly "$program" "${flags[@]}" "$@" --benchmark_out="$json.part" --benchmark_out_format=json
     mv "$json.part" "$json"

@@ -249,6 +249,8 @@ TEST_CASE("Describe tells what the database holds") {
   for (const StoreFigure& figure : store->Describe()) {
     names += figure.name + " ";
     figures[figure.name] = figure;
+    const auto* text = std::get_if<std::string>(&figure.value);
+    CHECK_FALSE((text != nullptr && text->empty()));
   }
   CHECK(names ==
         "path column_family comparator estimated_keys sst_bytes memtable_bytes index_filter_bytes "
