@@ -137,23 +137,32 @@ void* SlabAllocator::Allocate(std::size_t size) {
   return block;
 }
 
-void SlabAllocator::Free(void* block) {
-  SlabAllocator& owner = Of(block);
-  const std::lock_guard lock(owner.mutex_);
-  owner.FreeLocked(block);
-}
+void SlabAllocator::Free(void* block) { Of(block).Free({&block, 1}); }
 
 void SlabAllocator::Free(std::span<void* const> blocks) {
-  const std::lock_guard lock(mutex_);
-  for (void* block : blocks) FreeLocked(block);
+  Slab* unused = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    for (void* block : blocks) FreeLocked(block, unused);
+  }
+  GiveBack(unused);
 }
 
-void SlabAllocator::FreeLocked(void* block) {
+void SlabAllocator::FreeLocked(void* block, Slab*& unused) {
   Slab* slab = HeaderOf(block);
-  if (slab->size_class == kRun) {
-    FreeRun(slab);
-  } else {
-    FreeBlock(slab, block);
+  if (slab->size_class != kRun && !FreeBlock(slab, block)) return;
+  slab->next = std::exchange(unused, slab);
+}
+
+// Slabs and runs, linked by `next`, that are in no list of ours. Without the lock: the system may
+// take long for many pages.
+void SlabAllocator::GiveBack(Slab* unused) {
+  while (unused != nullptr) {
+    Slab* slab = std::exchange(unused, unused->next);
+    madvise(PlaceOf(slab), slab->bytes, MADV_DONTNEED);
+    slab_bytes_.fetch_sub(static_cast<std::int64_t>(slab->bytes), std::memory_order_relaxed);
+    const std::lock_guard lock(mutex_);
+    Keep(slab, slab->size_class == kRun ? free_runs_[RunSizeOf(slab->bytes)] : free_slabs_);
   }
 }
 
@@ -175,13 +184,6 @@ void* SlabAllocator::AllocateRun(std::size_t size) {
   run->size_class = kRun;
   slab_bytes_.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
   return FirstBlock(run);
-}
-
-void SlabAllocator::FreeRun(Slab* run) {
-  const std::size_t bytes = run->bytes;
-  madvise(PlaceOf(run), bytes, MADV_DONTNEED);
-  slab_bytes_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
-  Keep(run, free_runs_[RunSizeOf(bytes)]);
 }
 
 // With many sizes in use each class has blocks to spare: up to a quarter larger is better than
@@ -272,12 +274,13 @@ void SlabAllocator::PrefetchNextBlock(Slab* slab) const {
   for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(block + at, 1);
 }
 
-void SlabAllocator::FreeBlock(Slab* slab, void* block) {
+// Whether that leaves the slab empty and in no list, to be given back.
+bool SlabAllocator::FreeBlock(Slab* slab, void* block) {
   ClearFlags(block);
   LinkIn(block) = slab->free;
   slab->free = block;
   --slab->live;
-  if (slab->draining) return;
+  if (slab->draining) return false;
   SizeClass& size_class = classes_[slab->size_class];
   ++size_class.free_blocks;
   may_be_sparse_ = may_be_sparse_ || size_class.sparse();
@@ -286,25 +289,17 @@ void SlabAllocator::FreeBlock(Slab* slab, void* block) {
     slab->stuck = false;
   }
   if (!slab->listed) List(slab);
-  if (slab->live > 0) return;
+  if (slab->live > 0) return false;
   // One that has all free blocks of its class stays, or a key that comes and goes would map and
   // unmap it each time.
   if (size_class.free_blocks == slab->capacity) {
     ++size_class.empty_slabs;
     may_be_sparse_ = true;
-    return;
+    return false;
   }
   Unlist(slab);
   size_class.free_blocks -= slab->capacity;
-  ReleaseSlab(slab);
-}
-
-// An empty slab that its class has already forgotten.
-void SlabAllocator::ReleaseSlab(Slab* slab) {
-  const std::size_t bytes = slab->bytes;
-  madvise(PlaceOf(slab), bytes, MADV_DONTNEED);
-  slab_bytes_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
-  Keep(slab, free_slabs_);
+  return true;
 }
 
 // For later use. Without memory to remember it, its range of addresses, which has no pages any
@@ -351,18 +346,21 @@ SlabAllocator::SparseSlab SlabAllocator::TakeSparseSlab() {
 }
 
 bool SlabAllocator::ReturnSlab(void* memory) {
-  const std::lock_guard lock(mutex_);
   auto* slab = static_cast<Slab*>(memory);
-  if (slab->live == 0) {
-    ReleaseSlab(slab);
-    return true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (slab->live > 0) {
+      slab->draining = false;
+      slab->stuck = true;
+      classes_[slab->size_class].free_blocks += std::size_t{slab->capacity} - slab->live;
+      may_be_sparse_ = true;
+      if (slab->live < slab->capacity) List(slab);
+      return false;
+    }
+    slab->next = nullptr;
   }
-  slab->draining = false;
-  slab->stuck = true;
-  classes_[slab->size_class].free_blocks += std::size_t{slab->capacity} - slab->live;
-  may_be_sparse_ = true;
-  if (slab->live < slab->capacity) List(slab);
-  return false;
+  GiveBack(slab);
+  return true;
 }
 
 void SlabAllocator::List(Slab* slab) {

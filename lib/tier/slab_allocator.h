@@ -156,15 +156,14 @@ class SlabAllocator {
   }
   bool Fits(std::size_t bytes) const;
 
-  void FreeLocked(void* block);
+  void FreeLocked(void* block, Slab*& unused);
+  void GiveBack(Slab* unused);
   void* AllocateRun(std::size_t size);
-  void FreeRun(Slab* run);
   Slab* NewSlab(std::size_t size_class);
   Slab* OpenSlabOfLargerClass(std::size_t size_class) const;
   void* TakeBlock(Slab* slab);
   void PrefetchNextBlock(Slab* slab) const;
-  void FreeBlock(Slab* slab, void* block);
-  void ReleaseSlab(Slab* slab);
+  bool FreeBlock(Slab* slab, void* block);
   static void Keep(Slab* unused, std::vector<Slab*>& kept);
   Slab* FindEmptiest() const;
   void List(Slab* slab);
