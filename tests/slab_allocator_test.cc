@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "harness.h"
@@ -53,6 +55,23 @@ TEST_CASE("slabs: blocks of every size are aligned, apart from each other, and a
     }
     for (const auto& [block, size] : blocks) SlabAllocator::Free(block);
   }
+}
+
+// A process has at most vm.max_map_count mappings, 65,530 by default.
+TEST_CASE("slabs: their huge pages are few mappings, not one each") {
+  Owner owner(16);
+  std::vector<void*> blocks(std::size_t{1} << 17);
+  for (void*& block : blocks) block = owner.slabs.Allocate(1024);
+  const auto [first, last] = std::ranges::minmax(blocks);
+  std::ifstream maps("/proc/self/maps");
+  int mappings = 0;
+  for (std::string line; std::getline(maps, line);) {
+    const auto begin = std::stoull(line, nullptr, 16);
+    mappings += begin > reinterpret_cast<std::uintptr_t>(first) &&
+                begin < reinterpret_cast<std::uintptr_t>(last);
+  }
+  CHECK(mappings < 20);
+  for (void* block : blocks) SlabAllocator::Free(block);
 }
 
 TEST_CASE("slabs: rounding costs at most a sixteenth up to 4 KiB, and a page beyond 16 KiB") {

@@ -378,11 +378,15 @@ void SlabAllocator::Unlist(Slab* slab) {
   slab->listed = false;
 }
 
-// Address space, aligned to regions; no memory yet.
+// Address space, aligned to regions; no memory yet but a page behind it. That is touched before
+// parts of the range are asked to be huge pages: what shares a first page (Linux's anon_vma)
+// becomes one mapping again after madvise, and what does not stays one for each huge page, until
+// the process has as many as it may have.
 char* SlabAllocator::Reserve(std::size_t bytes) {
-  const std::size_t padded = bytes + kRegionBytes;
+  const std::size_t mapped = bytes + kPageSize;
+  const std::size_t padded = mapped + kRegionBytes;
   try {
-    reserved_.emplace_back(nullptr, bytes);
+    reserved_.emplace_back(nullptr, mapped);
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
@@ -396,7 +400,8 @@ char* SlabAllocator::Reserve(std::size_t bytes) {
   const std::size_t before = RoundUp(address, kRegionBytes) - address;
   char* begin = static_cast<char*>(range) + before;
   if (before != 0) munmap(range, before);
-  munmap(begin + bytes, padded - before - bytes);
+  munmap(begin + mapped, padded - before - mapped);
+  begin[bytes] = 1;
   reserved_.back().first = begin;
   return begin;
 }
