@@ -29,6 +29,8 @@ class Entries {
 
 class Fixture {
  public:
+  Fixture() { table.Init(memory, 0); }
+
   std::uint64_t Hash(std::string_view key) const { return HashKey(key, seed); }
 
   void Insert(const std::string& key) {
@@ -42,11 +44,12 @@ class Fixture {
     model.erase(key);
   }
   void Rebuild() {
-    Table::Unmap(table.Rebuild([this](const Entry& entry) { return Hash(entry.key()); }));
+    memory.GiveBack(table.Rebuild([this](const Entry& entry) { return Hash(entry.key()); }));
   }
 
   std::uint64_t seed = 1;
   Entries entries;
+  BucketMemory memory{1};
   Table table;
   std::map<std::string, Entry*> model;
 };
@@ -78,7 +81,7 @@ TEST_CASE("table: keys of one hash overflow, are found, and leave nothing behind
   std::vector<Entry*> entries;
   for (int i = 0; i < 100; ++i) {
     if (f.table.WantsRebuild()) {
-      Table::Unmap(f.table.Rebuild([&](const Entry&) { return hash; }));
+      f.memory.GiveBack(f.table.Rebuild([&](const Entry&) { return hash; }));
     }
     entries.push_back(f.entries.New("k" + std::to_string(i), "v"));
     f.table.Insert(hash, entries.back());

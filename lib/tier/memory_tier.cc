@@ -23,9 +23,12 @@ std::uint64_t DueMask(std::uint64_t audit_one_in) {
 MemoryTier::MemoryTier(const TierOptions& options)
     : options_(options),
       due_mask_(DueMask(options.audit_one_in)),
+      buckets_(options.shards),
       shards_(std::make_unique<Shard[]>(options.shards)),
       hits_(options.shards),
-      slabs_(new SlabAllocator(options.alignment)) {}
+      slabs_(new SlabAllocator(options.alignment)) {
+  for (std::size_t i = 0; i < shards(); ++i) shards_[i].MakeTable(buckets_, i);
+}
 
 // From its body on the destructor cleans up.
 MemoryTier::MemoryTier(const TierOptions& options, const PolicySpec& policy) : MemoryTier(options) {
@@ -50,7 +53,7 @@ MemoryTier::~MemoryTier() {
   }
   for (const Retired& retired : retired_) {
     if (retired.entry != nullptr) Discard(*retired.entry);
-    if (retired.buckets != nullptr) Table::Unmap(retired.buckets);
+    if (retired.buckets != nullptr) buckets_.GiveBack(retired.buckets);
   }
 }
 
@@ -141,7 +144,7 @@ bool MemoryTier::Link(Shard& shard, std::uint64_t hash, Entry& entry, Entry* wit
   std::vector<Entry*> evicted;
   bool linked = false;
   try {
-    if (Table::Buckets* old = shard.RebuildTableIfNeeded()) Retire(*old);
+    if (Buckets* old = shard.RebuildTableIfNeeded()) Retire(*old);
     if (withdrawn != nullptr && withdrawn->withdrawn()) {
       shard.LinkInPlace(hash, entry, *withdrawn);
       Retire({&withdrawn, 1});
@@ -255,7 +258,7 @@ void MemoryTier::Retire(std::span<Entry* const> entries) {
   }
 }
 
-void MemoryTier::Retire(Table::Buckets& buckets) {
+void MemoryTier::Retire(Buckets& buckets) {
   retired_bytes_.fetch_add(buckets.bytes, std::memory_order_relaxed);
   slabs_->AddOverhead(static_cast<std::int64_t>(buckets.bytes));
   try {
@@ -306,7 +309,7 @@ void MemoryTier::Free(std::span<const Retired> batch) {
     bytes += BytesOf(retired);
     if (retired.buckets != nullptr) {
       slabs_->AddOverhead(-static_cast<std::int64_t>(retired.buckets->bytes));
-      Table::Unmap(retired.buckets);
+      buckets_.GiveBack(retired.buckets);
     } else if (retired.entry->referenced_once()) {
       blocks[count++] = retired.entry;
     } else {

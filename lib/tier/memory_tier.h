@@ -156,8 +156,8 @@ class MemoryTier {
 
  private:
   struct Retired {
-    Entry* entry = nullptr;             // or
-    Table::Buckets* buckets = nullptr;  // one of the two
+    Entry* entry = nullptr;      // or
+    Buckets* buckets = nullptr;  // one of the two
     std::uint64_t stamp = 0;
   };
 
@@ -213,7 +213,7 @@ class MemoryTier {
   static std::size_t BytesOf(const Retired& retired);
   // Never fail.
   void Retire(std::span<Entry* const> entries);
-  void Retire(Table::Buckets& buckets);
+  void Retire(Buckets& buckets);
   void FreeWithoutQueue(const Retired& retired);
   void Free(std::span<const Retired> batch);
   void ReportOverhead(Shard& shard);
@@ -222,6 +222,7 @@ class MemoryTier {
 
   const TierOptions options_;
   const std::uint64_t due_mask_;  // something is due after hits of whose number it has no bit
+  BucketMemory buckets_;
   std::unique_ptr<Shard[]> shards_;
   HitCounters hits_;
   const std::unique_ptr<SlabAllocator, EndUse> slabs_;

@@ -149,7 +149,7 @@ void Shard::Replace(std::uint64_t hash, Entry& old, Entry& copy) {
   old.set_flags(static_cast<std::uint8_t>(old.flags() & ~int{Entry::kLinked}));
 }
 
-Table::Buckets* Shard::RebuildTableIfNeeded() {
+Buckets* Shard::RebuildTableIfNeeded() {
   if (!table_.WantsRebuild()) return nullptr;
   return table_.Rebuild([this](const Entry& entry) { return HashOf(entry); });
 }

@@ -40,7 +40,9 @@ class alignas(64) Shard {
 
   PoliteMutex& mutex() { return mutex_; }
 
-  // Before first use. `ghost` is told who is evicted; borrowed; may be null.
+  // Both before first use. The memory is borrowed. `ghost` is told who is evicted; borrowed; may be
+  // null.
+  void MakeTable(BucketMemory& memory, std::size_t shard) { table_.Init(memory, shard); }
   void Init(std::uint64_t seed, std::unique_ptr<Ordering> ordering, Ghost* ghost);
 
   // All that follows: under the lock.
@@ -71,9 +73,9 @@ class alignas(64) Shard {
     ordering_.load(std::memory_order_relaxed)->policy->Repair(hits);
   }
 
-  // To be called before Link, and after many entries left: the old table when it was rebuilt, for
-  // the caller to unmap when no reader can be in it; else null.
-  Table::Buckets* RebuildTableIfNeeded();
+  // To be called before Link, and after many entries left: the old buckets when the table was
+  // rebuilt, for the caller to give back when no reader can be in them; else null.
+  Buckets* RebuildTableIfNeeded();
 
   // Switching policies, in this order; see MemoryTier::SetPolicy.
   std::size_t Settle(std::size_t from, std::size_t slice);

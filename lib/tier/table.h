@@ -18,11 +18,10 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <string_view>
 
 #include "base/hash.h"
-#include "base/pages.h"
+#include "tier/buckets.h"
 #include "tier/entry.h"
 #include "tier/tag_match.h"
 
@@ -30,18 +29,20 @@ namespace kvcache {
 
 class Table {
  public:
-  // What readers need, published in one pointer.
-  struct Buckets {
-    std::size_t count;
-    std::size_t bytes;                       // of the mapping, this header included
-    std::atomic<std::size_t> longest_probe;  // buckets looked at for the worst-placed entry ever
-    alignas(64) std::atomic<std::uint64_t> slots[8];  // 8 * count of them
-  };
-
-  Table() { buckets_.store(Map(1), std::memory_order_relaxed); }
-  ~Table() { Unmap(buckets_.load(std::memory_order_relaxed)); }
+  Table() = default;
+  ~Table() {
+    if (memory_ != nullptr) memory_->GiveBack(buckets_.load(std::memory_order_relaxed));
+  }
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
+
+  // Before first use: the table of this number, of those that have their buckets there. Throws
+  // std::bad_alloc.
+  void Init(BucketMemory& memory, std::size_t number) {
+    number_ = number;
+    buckets_.store(memory.Take(number, 1), std::memory_order_relaxed);
+    memory_ = &memory;
+  }
 
   // Null when there is none, or (without the lock) when a writer is at work beside us.
   [[gnu::always_inline]] Entry* Find(std::uint64_t hash, std::string_view key) const {
@@ -86,11 +87,12 @@ class Table {
   bool sparse() const { return positions() > 512 && size_ * 4 < positions(); }
 
   // Into as many buckets as the entries want, with room to grow by a half. `hash_of` gives an
-  // entry's hash. Returns the old buckets, for the caller to unmap when no reader can be in them.
+  // entry's hash. Returns the old buckets, for the caller to give back when no reader can be in
+  // them.
   template <class HashOf>
   Buckets* Rebuild(HashOf&& hash_of) {
     Buckets* old = buckets_.load(std::memory_order_relaxed);
-    Buckets* grown = Map((size_ + size_ / 2) / 7 + 4);
+    Buckets* grown = memory_->Take(number_, (size_ + size_ / 2) / 7 + 4);
     constexpr std::size_t kAhead = 16;
     const std::size_t slots = old->count * 8;
     for (std::size_t i = 0; i < slots; ++i) {
@@ -105,7 +107,6 @@ class Table {
     ++version_;
     return old;
   }
-  static void Unmap(Buckets* buckets) { UnmapPages(buckets, buckets->bytes); }
 
   // Asks for the line that Insert, Erase or Find of this hash reads first.
   void Prefetch(std::uint64_t hash) const { __builtin_prefetch(Home(hash)); }
@@ -198,15 +199,6 @@ class Table {
            probes >= buckets.longest_probe.load(std::memory_order_relaxed);
   }
 
-  static Buckets* Map(std::size_t count) {
-    const std::size_t bytes = RoundUp(sizeof(Buckets) + (count - 1) * 64, kPageSize);
-    auto* buckets = static_cast<Buckets*>(MapPages(bytes));  // all slots 0
-    if (buckets == nullptr) throw std::bad_alloc();
-    buckets->count = count;
-    buckets->bytes = bytes;
-    return buckets;
-  }
-
   static void Place(Buckets& buckets, std::uint64_t hash, Entry* entry) {
     Probe probe(hash, buckets);
     for (std::size_t probes = 1;; ++probes, probe.Next()) {
@@ -244,9 +236,11 @@ class Table {
     }
   }
 
-  std::atomic<Buckets*> buckets_;
-  alignas(64) std::size_t size_ = 0;  // off the line that hits read
-  std::uint64_t version_ = 1;         // counts rebuilds
+  std::atomic<Buckets*> buckets_{nullptr};  // what readers need, published in one pointer
+  alignas(64) std::size_t size_ = 0;        // off the line that hits read
+  std::uint64_t version_ = 1;               // counts rebuilds
+  BucketMemory* memory_ = nullptr;          // borrowed
+  std::size_t number_ = 0;
 };
 
 }  // namespace kvcache

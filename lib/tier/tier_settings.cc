@@ -96,7 +96,7 @@ bool MemoryTier::GiveUp() {
 void MemoryTier::FitTables() {
   for (std::size_t i = 0; i < shards(); ++i) {
     const std::lock_guard lock(shards_[i].mutex());
-    if (Table::Buckets* old = shards_[i].RebuildTableIfNeeded()) Retire(*old);
+    if (Buckets* old = shards_[i].RebuildTableIfNeeded()) Retire(*old);
     ReportOverhead(shards_[i]);
   }
   Collect();
