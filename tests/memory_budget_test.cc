@@ -196,7 +196,8 @@ TEST_CASE("a tier too small for any entry is known to be of use if it were large
   const TempFolder dir;
   Fill(dir.path());
   const auto cache = OpenWith({.memory_budget = 16 << 10}, dir.path());
-  for (std::uint64_t i = 0; i < 1000; ++i) CheckGet(*cache, i % 2);
+  // Of one key: of two, either may take the other's place in the ghost.
+  for (int i = 0; i < 1000; ++i) CheckGet(*cache, 0);
   const Stats stats = cache->GetStats();
   REQUIRE(stats.total.entries == 0);
   CHECK(stats.total.rejections == 1000);
