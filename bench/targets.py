@@ -1,5 +1,7 @@
 """What kvcache promises of its speed and memory, and whether a run of bench/run.sh shows it."""
 
+import math
+
 POLICIES = ("lru", "lfu", "lru-k")
 ROCKSDB_KINDS = (("", "assertions on"), ("-ndebug", "NDEBUG"))
 
@@ -59,7 +61,7 @@ def growth_target(results):
         return None if None in (few, many) else many - few
     hits, chase = added("get/kvcache-lru/100/uniform/threads:1"), added("chase/100")
     yield ("get: time added by ten times the entries / that of a pointer chase, uniform",
-           None if None in (hits, chase) or chase <= 0 else hits / chase, 2.0, False)
+           None if None in (hits, chase) else hits / chase if chase > 0 else math.inf, 2.0, False)
 
 
 def memory_targets(results):
