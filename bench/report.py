@@ -70,8 +70,8 @@ def hit_sections(results):
     yield block("hit-100-10m", hits(results, "hit-100-10m", 100,
                                     [("get", KVCACHE + ("absl-flat-hash-map",))])) + "\n"
     few, many = (number(results.median(step, "chase/100")) for step in ("hit-100", "hit-100-10m"))
-    yield (f"Memory alone, one dependent read in as many bytes (chase/100): {few} ns in a million "
-           f"values, {many} ns in ten million.\n")
+    yield (f"Memory alone, a slot of a table and then the entry that it names, nothing else done "
+           f"(chase/100):\n{few} ns of a million entries, {many} ns of ten million.\n")
     yield "### With huge pages for all, values of 100 bytes\n"
     yield "Where malloc asks for them too (`GLIBC_TUNABLES=glibc.malloc.hugetlb=1`).\n"
     yield block("hit-100-huge", hits(results, "hit-100-huge", 100, [("get", MAPS)])) + "\n"
