@@ -266,6 +266,84 @@ TEST_CASE("Describe tells what the database holds") {
   CHECK_FALSE(figures["estimated_keys"].in_bytes());
 }
 
+// --- Reads ---
+
+// Counts reads of files.
+class CountedReads : public rocksdb::FileSystemWrapper {
+ public:
+  CountedReads() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "kvcache.test.CountedReads"; }
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& name,
+                                        const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* context) override {
+    std::unique_ptr<rocksdb::FSRandomAccessFile> real;
+    const auto status = FileSystemWrapper::NewRandomAccessFile(name, options, &real, context);
+    if (status.ok()) *file = std::make_unique<File>(std::move(real), reads);
+    return status;
+  }
+
+  std::atomic<int> reads = 0;
+
+ private:
+  class File : public rocksdb::FSRandomAccessFileOwnerWrapper {
+   public:
+    File(std::unique_ptr<rocksdb::FSRandomAccessFile> file, std::atomic<int>& reads)
+        : FSRandomAccessFileOwnerWrapper(std::move(file)), reads_(reads) {}
+    rocksdb::IOStatus Read(std::uint64_t offset, std::size_t n, const rocksdb::IOOptions& options,
+                           rocksdb::Slice* result, char* scratch,
+                           rocksdb::IODebugContext* context) const override {
+      ++reads_;
+      return FSRandomAccessFileOwnerWrapper::Read(offset, n, options, result, scratch, context);
+    }
+
+   private:
+    std::atomic<int>& reads_;
+  };
+};
+
+// A table of 100,000 bytes in blocks of 4 KiB, on a file system that counts reads of it.
+struct CountedTable {
+  CountedTable() : env(rocksdb::NewCompositeEnv(files)) {
+    rocksdb::Options options;
+    options.env = env.get();
+    options.compression = rocksdb::kNoCompression;
+    {
+      const auto db = OpenForeign(folder / "db", options);
+      for (int i = 1000; i < 2000; ++i) {
+        CheckOk(db->Put({}, std::to_string(i), std::string(96, 'v')));
+      }
+      CheckOk(db->Flush({}));
+    }
+    options.use_direct_reads = true;
+    store = MustOpen(folder / "db", With(options));
+  }
+
+  // How many reads a scan from this key on takes.
+  int ReadsOf(const std::string& from, std::size_t pairs, std::uint64_t expected_bytes) {
+    const int before = files->reads;
+    const ScanOptions options{
+        .range = {.from = from}, .limit = pairs, .expected_bytes = expected_bytes};
+    std::size_t visited = 0;
+    const auto visit = [&](std::string_view, std::string_view) { return ++visited != 0; };
+    CHECK(store->Scan(options, visit).has_value());
+    CHECK(visited == pairs);
+    return files->reads - before;
+  }
+
+  const TempFolder folder;
+  const std::shared_ptr<CountedReads> files = std::make_shared<CountedReads>();
+  const std::unique_ptr<rocksdb::Env> env;
+  std::unique_ptr<Store> store;
+};
+
+TEST_CASE("a scan that says how many bytes it will visit reads as many at once") {
+  CHECK(CountedTable().ReadsOf("1000", 300, 0) >= 3);
+  CHECK(CountedTable().ReadsOf("1000", 300, 30'000) <= 2);
+  // However many that are.
+  CHECK(CountedTable().ReadsOf("1000", 300, ~std::uint64_t{0}) == 1);
+}
+
 // --- Failures ---
 
 // A disk that can be filled: no file grows while it is full.

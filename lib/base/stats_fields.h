@@ -41,6 +41,8 @@ inline constexpr auto kStatsFields = [] {
       {"loads", "Keys read from the store because of misses.", kCounter, kCount, &S::loads},
       {"shared_loads", "Misses answered by a load that another lookup had begun.", kCounter, kCount,
        &S::shared_loads},
+      {"loads_ahead", "Loads answered by what had been read ahead.", kCounter, kCount,
+       &S::loads_ahead},
       {"load_errors", "Loads that the store failed.", kCounter, kCount, &S::load_errors},
       {"stale_loads", "Loads overtaken by a write or an invalidation: served, not cached.",
        kCounter, kCount, &S::stale_loads},

@@ -216,6 +216,7 @@ std::string Stats::ToText() const {
   AppendLine(text, "shards", fmt::format("{}", shards.size()));
   AppendLine(text, "hit ratio", fmt::format("{:.4f}", hit_ratio()));
   for (const StatsField& field : kStatsFields) {
+    if (field.kind == FieldKind::kMaximum) continue;  // of one shard, and for who works on it
     const bool time = field.unit == FieldUnit::kNanoseconds;
     AppendLine(text, fmt::format("{}{}", Stem(field), time ? " time" : ""),
                FormatField(field, total.*field.member));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -33,6 +34,14 @@ std::uint32_t DefaultShards(const Options& options) {
 Result<void> FailForBudget() {
   return Fail(ErrorCode::kInvalidArgument,
               "the tier shares a memory budget with the block cache: SetMemoryBudget sets both");
+}
+
+constexpr std::uint64_t kAnyBytes = std::numeric_limits<std::uint64_t>::max();
+
+// Bytes that there are for the caches: as many as wanted, where they count entries.
+std::uint64_t MemoryOf(const Options& options) {
+  if (options.memory_budget != 0) return options.memory_budget;
+  return options.capacity_entries != 0 ? kAnyBytes : options.capacity;
 }
 
 using Audit = std::function<void(std::uint64_t hash, Entry& entry)>;
@@ -70,7 +79,8 @@ Protocol::Protocol(const Options& options, const PolicySpec& policy, std::unique
       tier_(TierOptionsOf(options, split_.get(), seed,
                           [this](auto hash, Entry& entry) { Audit(hash, entry); }),
             policy),
-      lanes_(std::make_unique<Lane[]>(tier_.shards())) {}
+      lanes_(std::make_unique<Lane[]>(tier_.shards())),
+      read_ahead_(*store_, options.read_ahead, MemoryOf(options)) {}
 
 Stats Protocol::GetStats() {
   tier_.Collect();  // so that what nobody holds any more is not shown
@@ -188,12 +198,14 @@ Result<void> Cache::SetPolicy(std::string_view policy) {
 Result<void> Cache::SetCapacity(std::uint64_t bytes) {
   if (protocol_->split() != nullptr) return FailForBudget();
   protocol_->tier().SetCapacity(bytes);
+  protocol_->read_ahead().SetMemory(bytes);
   return {};
 }
 
 Result<void> Cache::SetCapacityEntries(std::uint64_t entries) {
   if (protocol_->split() != nullptr) return FailForBudget();
   protocol_->tier().SetCapacityEntries(entries);
+  protocol_->read_ahead().SetMemory(entries != 0 ? kAnyBytes : 0);
   return {};
 }
 
@@ -207,6 +219,7 @@ Result<void> Cache::SetMemoryBudget(std::uint64_t bytes) {
     return Fail(ErrorCode::kInvalidArgument, "a memory budget of 0 bytes: give at least one");
   }
   split->SetBudget(bytes, protocol_->tier());
+  protocol_->read_ahead().SetMemory(bytes);
   return {};
 }
 

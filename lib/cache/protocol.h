@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "cache/in_flight.h"
 #include "cache/memory_split.h"
+#include "cache/read_ahead.h"
 #include "cache/recorder.h"
 #include "kvcache/cache.h"
 #include "tier/memory_tier.h"
@@ -62,6 +63,7 @@ class alignas(64) Protocol {
   Recorder& recorder() { return recorder_; }
   MemorySplit* split() { return split_.get(); }
   Store& store() { return *store_; }
+  ReadAhead& read_ahead() { return read_ahead_; }
 
  private:
   friend class KeyLease;
@@ -82,6 +84,7 @@ class alignas(64) Protocol {
     Load load;
     InFlight::Role role = InFlight::Role::kAlone;
     bool caches = false;          // what it loads, if nothing overtakes it
+    bool ahead = false;           // found in what had been read ahead
     Entry* entry = nullptr;       // what was found, with one reference; null: nothing (yet)
     std::string_view value = {};  // in it
     std::optional<Error> error = std::nullopt;
@@ -150,6 +153,7 @@ class alignas(64) Protocol {
   Recorder recorder_;
   MemoryTier tier_;
   const std::unique_ptr<Lane[]> lanes_;  // one a shard
+  ReadAhead read_ahead_;
 
   // GetOrCompute: keys being computed.
   std::mutex computing_mutex_;

@@ -171,8 +171,11 @@ void Protocol::FailForMemory(std::span<Fetch* const> fetches, StoreRead& read) {
 }
 
 void Protocol::GetFromStore(Fetch& fetch) {
+  const auto receive = [&](std::string_view value) { Receive(fetch, value); };
   const auto found = Guarded<Result<bool>>([&] {
-    return store_->Get(fetch.load.key.key, [&](std::string_view value) { Receive(fetch, value); });
+    auto answer = read_ahead_.Get(fetch.load.key.key, receive);
+    fetch.ahead = answer.ahead;
+    return std::move(answer.found);
   });
   if (!found) fetch.error = found.error();
 }
@@ -221,6 +224,7 @@ Result<std::optional<Value>> Protocol::Finish(Fetch& fetch, std::uint64_t nanose
       if (!linked && tier_.enabled()) ++counters.rejections;
     }
     if (absent) counters.absent += 1 + fetch.load.joined;
+    if (fetch.ahead) ++counters.loads_ahead;
     if (fetch.error) ++counters.load_errors;
     if (nanoseconds != 0) {
       counters.load_nanoseconds += nanoseconds;

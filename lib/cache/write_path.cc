@@ -19,7 +19,10 @@ Scope Protocol::ScopeOf(const KeyRange& range) const {
 template <class Commit>
 Result<void> Protocol::WriteStore(std::size_t lane, Commit&& commit) {
   const Stopwatch watch;
-  auto written = Guarded<Result<void>>(commit);
+  auto written = Guarded<Result<void>>([&] {
+    const ReadAhead::Change change(read_ahead_);
+    return commit();
+  });
   const std::uint64_t nanoseconds = watch.nanoseconds();
   const std::lock_guard lock(tier_.shard(lane).mutex());
   lanes_[lane].write_latency.Record(nanoseconds);
@@ -104,6 +107,7 @@ Result<void> Protocol::WriteWith(const Scope& scope, const std::function<Result<
 }
 
 void Protocol::Invalidate(std::string_view key) {
+  read_ahead_.Forget();
   const HashedKey hashed = Hashed(key);
   Shard& shard = ShardOf(hashed);
   {
@@ -115,6 +119,7 @@ void Protocol::Invalidate(std::string_view key) {
 }
 
 void Protocol::Invalidate(const Scope& scope) {
+  read_ahead_.Forget();
   for (std::size_t i = 0; i < tier_.shards(); ++i) {
     const std::lock_guard lock(tier_.shard(i).mutex());
     lanes_[i].in_flight.Invalidate(scope);

@@ -155,6 +155,10 @@ class RocksDbStore : public Store {
     if (range.lower) read_options.iterate_lower_bound = &(lower = *range.lower);
     if (range.upper) read_options.iterate_upper_bound = &(upper = *range.upper);
     read_options.total_order_seek = true;  // else a prefix extractor hides keys
+    if (!options.reverse) {
+      constexpr std::uint64_t kMostAtOnce = std::uint64_t{1} << 20;
+      read_options.readahead_size = std::min(options.expected_bytes, kMostAtOnce);
+    }
 
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options, family_));
     if (!options.reverse) {

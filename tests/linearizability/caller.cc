@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <thread>
 #include <utility>
 
 #include "linearizability/values.h"
@@ -13,10 +14,22 @@ namespace {
 
 using Effect = Operation::Effect;
 
-constexpr std::array<std::string_view, kCalls> kNames = {
-    "Get",      "Get/string",  "MultiGet",    "Contains", "GetOrCompute", "Scan",
-    "Put",      "Delete",      "DeleteRange", "Write",    "WriteWith",    "WriteWith/range",
-    "past/key", "past/prefix", "past/all"};
+constexpr std::array<std::string_view, kCalls> kNames = {"Get",
+                                                         "Get/string",
+                                                         "Get/in order",
+                                                         "MultiGet",
+                                                         "Contains",
+                                                         "GetOrCompute",
+                                                         "Scan",
+                                                         "Put",
+                                                         "Delete",
+                                                         "DeleteRange",
+                                                         "Write",
+                                                         "WriteWith",
+                                                         "WriteWith/range",
+                                                         "past/key",
+                                                         "past/prefix",
+                                                         "past/all"};
 
 Versions One(std::size_t key, Version version) {
   Versions versions{};
@@ -38,10 +51,9 @@ void Caller::Forget() {
 }
 
 void Caller::CallSomething() {
-  const auto& weights = stage_.weights;
-  std::uint32_t at = Below(random_, std::accumulate(weights.begin(), weights.end(), 0U));
+  std::uint32_t at = Below(random_, std::accumulate(weights_.begin(), weights_.end(), 0U));
   std::size_t call = 0;
-  while (at >= weights[call]) at -= weights[call++];
+  while (at >= weights_[call]) at -= weights_[call++];
   ++calls_[call];
   BeginCall();
   Make(static_cast<Call>(call));
@@ -59,6 +71,8 @@ void Caller::Make(Call call) {
       return Get();
     case Call::kGetString:
       return GetString();
+    case Call::kGetInOrder:
+      return GetInOrder();
     case Call::kMultiGet:
       return MultiGet();
     case Call::kContains:
@@ -113,10 +127,7 @@ void Caller::ChangeSomething() {
 
 void Caller::ReadAll() {
   BeginCall();
-  for (std::size_t key = 0; key < stage_.keys; ++key) {
-    const std::uint64_t called = Now();
-    NoteAnswer(key, called, stage_.cache.Get(KeyName(key)));
-  }
+  GetInOrder();
   Scan({0, stage_.keys}, 0, false);
 }
 
@@ -126,6 +137,23 @@ void Caller::Get() {
   const std::size_t key = AnyKey();
   const std::uint64_t called = Now();
   NoteAnswer(key, called, stage_.cache.Get(KeyName(key)));
+}
+
+// What it misses of the later ones may be read ahead.
+void Caller::GetInOrder() {
+  for (std::size_t i = Below(random_, kSteadyKeys + 1); i < kSteadyKeys; ++i) {
+    const auto answer = stage_.cache.Get(SteadyName(i));
+    if (!answer) {
+      NoteError(answer.error());
+    } else if (!*answer || (*answer)->view() != kSteadyValue) {
+      Complain("a key that nobody writes has changed: " + SteadyName(i));
+    }
+  }
+  for (std::size_t key = 0; key < stage_.keys; ++key) {
+    const std::uint64_t called = Now();
+    NoteAnswer(key, called, stage_.cache.Get(KeyName(key)));
+    if (OneIn(4)) std::this_thread::yield();  // what has been read ahead is to see changes
+  }
 }
 
 void Caller::GetString() {

@@ -21,6 +21,7 @@ namespace kvcache::testing {
 enum class Call : std::uint8_t {
   kGet,
   kGetString,
+  kGetInOrder,
   kMultiGet,
   kContains,
   kGetOrCompute,
@@ -35,8 +36,9 @@ enum class Call : std::uint8_t {
   kOutsidePrefix,  // of a prefix,
   kOutsideAll,     // of all
 };
-inline constexpr std::size_t kCalls = 15;
+inline constexpr std::size_t kCalls = 16;
 std::string_view NameOf(Call call);
+using Weights = std::array<std::uint32_t, kCalls>;  // how often each call is made
 
 // What the callers of one cache share.
 struct Stage {
@@ -45,11 +47,10 @@ struct Stage {
   FailingStore& failing;  // what fails in it
   Store& behind;          // what is behind that
   std::size_t keys;
-  std::array<std::uint32_t, kCalls> weights;  // how often each call is made
-  std::vector<std::string> policies;          // to switch between
-  std::atomic<std::uint64_t> clock = 0;       // orders calls and returns
-  std::atomic<Version> versions = kNothing;   // the newest
-  std::uint64_t faults_before = 0;            // of `failing`, up to the last quiescent point
+  std::vector<std::string> policies;         // to switch between
+  std::atomic<std::uint64_t> clock = 0;      // orders calls and returns
+  std::atomic<Version> versions = kNothing;  // the newest
+  std::uint64_t faults_before = 0;           // of `failing`, up to the last quiescent point
 };
 
 // Keys whose writer went past the cache and has not ended to invalidate them. What the tier says of
@@ -62,8 +63,8 @@ struct Unsettled {
 
 class Caller {
  public:
-  Caller(Stage& stage, std::uint32_t thread, std::uint64_t seed)
-      : stage_(stage), thread_(thread), random_(seed) {}
+  Caller(Stage& stage, std::uint32_t thread, const Weights& weights, std::uint64_t seed)
+      : stage_(stage), thread_(thread), weights_(weights), random_(seed) {}
 
   void CallSomething();
   // Changes the policy, the capacity, or drops something from the tier.
@@ -100,6 +101,7 @@ class Caller {
   void Make(Call call);
   void Get();
   void GetString();
+  void GetInOrder();
   void MultiGet();
   void Contains();
   void GetOrCompute();
@@ -136,6 +138,7 @@ class Caller {
 
   Stage& stage_;
   const std::uint32_t thread_;
+  const Weights weights_;
   Random random_;
   static thread_local Caller* calling_;  // on this thread, last
   Call call_ = Call::kGet;               // being made

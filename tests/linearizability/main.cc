@@ -70,13 +70,14 @@ struct Totals {
     sum.operations += result.operations;
     sum.pieces += result.pieces;
     sum.audits += result.audits;
+    sum.loads_ahead += result.loads_ahead;
     sum.most_configurations = std::max(sum.most_configurations, result.most_configurations);
     for (std::size_t call = 0; call < kCalls; ++call) sum.calls[call] += result.calls[call];
   }
   std::string ToText() const {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    return fmt::format("{} operations, {} rounds, {} pieces checked, {:.1f} s", sum.operations,
-                       rounds, sum.pieces, seconds.count());
+    return fmt::format("{} operations, {} rounds, {} pieces checked, {} loads ahead, {:.1f} s",
+                       sum.operations, rounds, sum.pieces, sum.loads_ahead, seconds.count());
   }
 };
 

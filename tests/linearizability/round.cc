@@ -20,6 +20,7 @@
 #include "kvcache/rocksdb.h"
 #include "linearizability/checker.h"
 #include "linearizability/minimize.h"
+#include "linearizability/values.h"
 #include "support/failing_store.h"
 #include "support/temp_folder.h"
 #include "support/watchdog.h"
@@ -33,6 +34,9 @@ T Must(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().message);
   return *std::move(result);
 }
+void Must(const Result<void>& result) {
+  if (!result) throw std::runtime_error(result.error().message);
+}
 
 template <class T>
 T OneOf(Random& random, std::initializer_list<T> choices) {
@@ -40,18 +44,21 @@ T OneOf(Random& random, std::initializer_list<T> choices) {
 }
 
 // How often each call is made, before the round's own preferences.
-constexpr std::array<std::uint32_t, kCalls> kWeights = {40, 30, 16, 8, 8, 6, 30, 10,
-                                                        3,  10, 4,  2, 3, 1, 1};
+constexpr Weights kWeights = {40, 30, 8, 16, 8, 8, 6, 30, 10, 3, 10, 4, 2, 3, 1, 1};
 
 // A round makes some calls more often and some not at all: faults show sooner where fewer kinds of
 // calls hide each other's effects (Groce et al., "Swarm testing", 2012).
-std::array<std::uint32_t, kCalls> AnyWeights(Random& random) {
-  auto weights = kWeights;
+Weights AnyWeights(Random& random) {
+  Weights weights = kWeights;
   for (std::size_t call = 1; call < kCalls; ++call) {
     weights[call] *= OneOf<std::uint32_t>(random, {0, 1, 2, 4});
   }
   return weights;
 }
+
+// In rounds in order one caller makes some changes, and the others none.
+constexpr Weights kInOrder = {0, 0, 1};
+constexpr Weights kSomeChanges = {0, 0, 20, 0, 0, 0, 0, 10, 1, 0, 1, 1, 1, 10, 2, 2};
 
 std::vector<std::string> PoliciesOf(const RoundOptions& options) {
   if (!options.policy.empty()) return {options.policy};
@@ -82,6 +89,7 @@ class Round {
 
   const RoundOptions options_;
   Random random_;
+  const bool in_order_;  // what is read ahead lasts: few changes, and hardly any room in the tier
   std::optional<Watchdog> watchdog_{"the first piece of a round"};
   std::optional<TempFolder> folder_;
   Store* store_ = nullptr;
@@ -99,15 +107,18 @@ class Round {
   RoundResult result_;
 };
 
-Round::Round(const RoundOptions& options) : options_(options), random_(options.seed) {
+Round::Round(const RoundOptions& options)
+    : options_(options), random_(options.seed), in_order_(Below(random_, 3) == 0) {
   const std::size_t keys = 3 + Below(random_, kMostKeys - 2);
   auto store = MakeStore(options.rocksdb);
   cache_ = Must(Cache::Open(CacheOptions(), std::move(store)));
-  stage_.reset(new Stage{*cache_, *store_, *failing_, *behind_, keys, AnyWeights(random_),
-                         PoliciesOf(options)});
-  const std::size_t threads = options.threads != 0 ? options.threads : 4 + Below(random_, 5);
+  stage_.reset(new Stage{*cache_, *store_, *failing_, *behind_, keys, PoliciesOf(options)});
+  const Weights weights = AnyWeights(random_);
+  const std::size_t any_threads = in_order_ ? 2 + Below(random_, 3) : 4 + Below(random_, 5);
+  const std::size_t threads = options.threads != 0 ? options.threads : any_threads;
   for (std::size_t i = 0; i < threads; ++i) {
-    callers_.emplace_back(*stage_, static_cast<std::uint32_t>(i), random_());
+    const Weights& those = in_order_ ? (i == 0 ? kSomeChanges : kInOrder) : weights;
+    callers_.emplace_back(*stage_, static_cast<std::uint32_t>(i), those, random_());
   }
   calls_per_piece_ = 10 + Below(random_, 40);
   calls_per_change_ = 5 + Below(random_, 100);
@@ -123,6 +134,9 @@ std::unique_ptr<Store> Round::MakeStore(bool rocksdb) {
     inner = MakeMemoryStore();
   }
   behind_ = inner.get();
+  Batch steady;
+  for (std::size_t i = 0; i < kSteadyKeys; ++i) steady.Put(SteadyName(i), kSteadyValue);
+  Must(behind_->Write(steady, {}));
   auto failing = std::make_unique<FailingStore>(std::move(inner));
   failing_ = failing.get();
   failing->FailRandomly(random_(), OneOf(random_, {0.0, 0.01, 0.1}));
@@ -136,6 +150,7 @@ Options Round::CacheOptions() {
   Options options;
   options.capacity = OneOf<std::uint64_t>(random_, {0, 16 << 10, 1 << 20});
   options.capacity_entries = Below(random_, 2) == 0 ? 0 : 1 + Below(random_, kMostKeys);
+  if (in_order_) options.capacity_entries = 1 + Below(random_, 2);
   const auto policies = PoliciesOf(options_);
   options.policy = policies[Below(random_, policies.size())];
   options.shards = OneOf<std::uint32_t>(random_, {1, 2, 4});
@@ -162,6 +177,7 @@ RoundResult Round::Run() {
     }
   }
   result_.most_configurations = checker_.most_configurations();
+  result_.loads_ahead = cache_->GetStats().total.loads_ahead;
   return std::move(result_);
 }
 
@@ -170,7 +186,7 @@ void Round::RunThread(Caller& caller) {
   for (std::uint64_t piece = 0; piece < pieces_wanted_ && result_.violation.empty(); ++piece) {
     for (std::size_t i = 0; i < calls_per_piece_; ++i) {
       caller.CallSomething();
-      if (++calls % calls_per_change_ == 0) caller.ChangeSomething();
+      if (++calls % calls_per_change_ == 0 && !in_order_) caller.ChangeSomething();
     }
     barrier_->arrive_and_wait();
   }

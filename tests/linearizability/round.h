@@ -26,6 +26,7 @@ struct RoundResult {
   std::uint64_t pieces = 0;
   std::size_t most_configurations = 0;
   std::uint64_t audits = 0;
+  std::uint64_t loads_ahead = 0;
   // What is wrong, in lines; empty: nothing.
   std::string violation = {};
 };

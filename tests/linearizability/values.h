@@ -27,6 +27,14 @@ inline KeySet KeysWithPrefixOf(std::size_t key) {
   return KeysBetween(first, first + kKeysPerPrefix);
 }
 
+// Before all of them come some that are in every store and stay as they are, so that reading in
+// order is reading of many.
+inline constexpr std::size_t kSteadyKeys = 16;
+inline std::string SteadyName(std::size_t number) {
+  return "/" + std::string(1, static_cast<char>('a' + number));
+}
+inline constexpr std::string_view kSteadyValue = "steady";
+
 // Every byte follows from key and version, so a mixture of two values is noticed. Some are so large
 // that few fit.
 inline std::string ValueText(std::size_t key, Version version) {

@@ -36,10 +36,12 @@ class ReversedStore final : public Store {
     return {};
   }
 
-  Result<void> Scan(const ScanOptions&, const ScanVisitor& visit) override {
+  // Only the range's beginning counts.
+  Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) override {
     const std::lock_guard lock(mutex_);
-    for (const auto& [key, value] : map_) {
-      if (!visit(key, value)) break;
+    const auto& from = options.range.from;
+    for (auto at = from ? map_.lower_bound(*from) : map_.begin(); at != map_.end(); ++at) {
+      if (!visit(at->first, at->second)) break;
     }
     return {};
   }

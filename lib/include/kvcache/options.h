@@ -60,6 +60,11 @@ struct Options {
   // Remember in the tier also that the store does not have a key.
   bool cache_absent = false;
 
+  // Bytes to be read ahead of a thread whose misses ascend, key after key: one scan of the store
+  // then answers many loads. At most, and no more than a 256th of `capacity` or `memory_budget`, on
+  // top of which they come; for each of up to 16 threads. 0: none, each load reads the store.
+  std::uint64_t read_ahead = std::uint64_t{64} << 10;
+
   // Alignment of a Value's data: 16 or 64.
   std::uint32_t value_alignment = 16;
 

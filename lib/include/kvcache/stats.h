@@ -35,6 +35,7 @@ struct ShardStats {
       0;  // lookups whose key the store does not have (hits on a cached absence too)
   std::uint64_t loads = 0;         // keys read from the store because of misses
   std::uint64_t shared_loads = 0;  // misses answered by a load that another lookup had begun
+  std::uint64_t loads_ahead = 0;   // of the loads, answered by what had been read ahead
   std::uint64_t load_errors = 0;   // loads that the store failed
   std::uint64_t stale_loads = 0;   // loads overtaken by a write or invalidation: served, not cached
   std::uint64_t load_nanoseconds = 0;  // spent in those that Stats::load_latency counts
@@ -97,8 +98,8 @@ struct Stats {
   bool capacity_in_entries = false;
   std::uint64_t memory_bytes = 0;  // all that the tier holds: slabs, tables, order, history
   std::uint64_t pinned_bytes = 0;  // of entries that left, still held by Values; outside capacity
-  // Store reads, one a Get or MultiGet. A Get whose answer is not to be cached is not timed: where
-  // the tier hits hardly anything, one in sixteen is.
+  // Store reads, one a Get or MultiGet, those of what had been read ahead too. A Get whose answer
+  // is not to be cached is not timed: where the tier hits hardly anything, one in sixteen is.
   LatencyHistogram load_latency;
   LatencyHistogram write_latency;  // store writes
   RecordingStats recording;

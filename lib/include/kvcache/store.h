@@ -72,6 +72,8 @@ struct ScanOptions {
   std::optional<std::string> prefix = {};  // only keys that begin with it, within `range`
   std::size_t limit = 0;                   // at most so many; 0: no limit
   bool reverse = false;                    // from the last key to the first
+  // About so many bytes will be visited: a store may read as many at once. 0: not known.
+  std::uint64_t expected_bytes = 0;
 };
 
 // Called once a pair, in order; the views are valid during the call. False ends the scan.
