@@ -51,8 +51,9 @@ pass by the page cache, on one thread; blocks are of 4 KiB, uncompressed, with B
 eighth of a budget, and at least 128 KiB, is for memtables. Index and filters are in memory beside
 the budget, as much on every side, and are no trifle: of {records:,} keys the filters, at 10 bits a
 key, take about {filters:.2f} MB, and a budget of 1 % is {one_percent:.2f} MB. Keys are of 16 bytes,
-values of 100 unless said. Budgets are shares of the keys' and values' bytes. kvcache has its
-defaults in every row, the policy ({policy}) included; nothing is tuned.
+values of 100 unless said. Budgets are shares of the keys' and values' bytes. What kvcache reads
+ahead comes on top of its budget: a 256th of that at most, for the one thread. It has its defaults
+in every row, the policy ({policy}) included; nothing is tuned.
 
 A disk's speed drifts, so each ratio is given three times: by modelled time, which is the reads of
 the device that an operation makes, at {read_us:g} or {fast_us} us each, and its CPU as measured,
@@ -70,9 +71,11 @@ LEAST = """\
   entries are, and serve scans too: the best share for the tier is next to none.
 - d at 1 %: what is new is asked for most, and lies together in the newest files, so that blocks are
   full of it. More than half of what is asked for is in a block cache of that size.
-- sequential: a read of the device serves all keys of a block, whatever is cached. Finding the next
-  one in the block cache takes RocksDB 2 us, to which a miss of the tier on the way adds a fifth to
-  a third.
+"""
+
+SEQUENTIAL = """
+In sequential it gains by reading ahead: one scan of the store answers the loads of many keys, where
+RocksDB alone searches for each, in a block that it has read for all of them.
 """
 
 
@@ -278,8 +281,9 @@ def multiget_text(measured):
 
 def least(shares):
     missed = ", ".join(split_shares.misses(shares))
-    return LEAST + (paragraph(f"- the split finds less than {split_shares.TARGET * 100:g} % of the "
-                              f"best fixed share's speed for {missed}.", "  ") if missed else "")
+    split = paragraph(f"- the split finds less than {split_shares.TARGET * 100:g} % of the best "
+                      f"fixed share's speed for {missed}.", "  ") if missed else ""
+    return LEAST + split + SEQUENTIAL
 
 
 def report(measured, shares, computer, missing=()):
