@@ -138,6 +138,7 @@ Protocol::StoreRead Protocol::ReadStore(std::span<Fetch*> fetches) {
     const BlockCache::Misses blocks = BlockCache::OfThread();
     const Stopwatch watch;
     fetches.size() == 1 ? GetFromStore(*fetches[0]) : MultiGetFromStore(fetches);
+    if (fetches[0]->ahead) return read;  // the store was not read
     read.nanoseconds = watch.nanoseconds();
     if (split_ != nullptr) TellSplit(fetches, read.nanoseconds, BlockCache::OfThread() - blocks);
   } catch (const std::bad_alloc&) {

@@ -98,8 +98,8 @@ struct Stats {
   bool capacity_in_entries = false;
   std::uint64_t memory_bytes = 0;  // all that the tier holds: slabs, tables, order, history
   std::uint64_t pinned_bytes = 0;  // of entries that left, still held by Values; outside capacity
-  // Store reads, one a Get or MultiGet, those of what had been read ahead too. A Get whose answer
-  // is not to be cached is not timed: where the tier hits hardly anything, one in sixteen is.
+  // Store reads, one a Get or MultiGet; what had been read ahead is none. A Get whose answer is not
+  // to be cached is not timed: where the tier hits hardly anything, one in sixteen is.
   LatencyHistogram load_latency;
   LatencyHistogram write_latency;  // store writes
   RecordingStats recording;
