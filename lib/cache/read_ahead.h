@@ -36,8 +36,9 @@ class ReadAhead {
 
   struct Answer {
     Result<bool> found;  // as Store::Get has it
-    bool ahead = false;  // by what had been read before
+    bool ahead = false;  // by what an earlier call had read
   };
+  // As Store::Get, whatever becomes of a scan ahead.
   Answer Get(std::string_view key, const Store::Receiver& receive);
 
   // Around whatever changes the store, from before it does to after.

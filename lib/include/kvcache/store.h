@@ -119,7 +119,8 @@ class Store {
                            const WriteOptions& options);
   virtual Result<void> Delete(std::string_view key, const WriteOptions& options);
 
-  // Visits a snapshot of the store.
+  // Visits a snapshot of the store, of a moment between the call and its first pair. The cache also
+  // calls it to read ahead of gets (Options::read_ahead).
   virtual Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) = 0;
 
   // The order of keys: negative, zero or positive. Zero only for equal bytes. Must not throw, nor
