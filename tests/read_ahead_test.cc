@@ -47,10 +47,7 @@ class CountingStore final : public Store {
   Result<void> Scan(const ScanOptions& options, const ScanVisitor& visit) override {
     ++scans;
     limits.push_back(options.limit);
-    return inner_->Scan(options, [&](std::string_view key, std::string_view value) {
-      ++visited;
-      return visit(key, value);
-    });
+    return inner_->Scan(options, visit);
   }
   int Compare(std::string_view a, std::string_view b) const override {
     return inner_->Compare(a, b);
@@ -58,7 +55,6 @@ class CountingStore final : public Store {
 
   int gets = 0;
   int scans = 0;
-  int visited = 0;  // pairs, by scans
   std::vector<std::size_t> limits;
 
  private:

@@ -34,9 +34,6 @@ T Must(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().message);
   return *std::move(result);
 }
-void Must(const Result<void>& result) {
-  if (!result) throw std::runtime_error(result.error().message);
-}
 
 template <class T>
 T OneOf(Random& random, std::initializer_list<T> choices) {
