@@ -27,6 +27,7 @@ FILES = {
     "cache/audit.cc": None,
     "cache/flight_table.h": None,
     "cache/in_flight.cc": None,
+    "cache/read_ahead.cc": None,
     "cache/read_path.cc": None,
     "cache/write_path.cc": None,
     "cache/writes.cc": None,
