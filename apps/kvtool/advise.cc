@@ -10,6 +10,7 @@
 
 #include "base/printable.h"
 #include "commands.h"
+#include "flags.h"
 #include "kvcache/size.h"
 #include "progress.h"
 #include "sampling.h"
@@ -298,6 +299,7 @@ void AddAdvise(CLI::App& app, Action& action) {
                    "Sizes at which the whole trace is simulated too");
   AddTraceFlags(*command, arguments->options);
   AddThreads(*command, arguments->threads);
+  RefuseDatabaseFlags(*command, "--policy");
   SetExamples(
       *command,
       "Sizes are a tier's capacity: each entry counts with its key, its value and what the tier\n"

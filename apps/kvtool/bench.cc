@@ -21,6 +21,7 @@
 #include "bench_rounds.h"
 #include "bench_systems.h"
 #include "commands.h"
+#include "flags.h"
 #include "plot.h"
 #include "progress.h"
 #include "spool.h"
@@ -425,6 +426,7 @@ void AddBench(CLI::App& app, Action& action) {
   AddRounds(*command, *arguments);
   AddWarmUp(*command, *arguments);
   AddFiles(*command, *arguments);
+  RefuseDatabaseFlags(*command, "--policy");
   SetExamples(*command, BenchNotes());
 }
 

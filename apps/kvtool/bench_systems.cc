@@ -25,8 +25,10 @@
 namespace kvcache::kvtool {
 namespace {
 
-// A read through the page cache takes no less, lest kvcache learn that blocks cost nothing.
-constexpr std::chrono::microseconds kFastDevice{20};
+// No less does a read through the page cache take, lest kvcache learn that blocks cost nothing.
+// RocksDB alone does not ask what they cost.
+constexpr std::chrono::microseconds kLearned{20};
+constexpr std::chrono::microseconds kUnasked{0};
 
 thread_local std::uint64_t device_reads = 0;
 std::atomic<bool> through_page_cache = false;
@@ -51,15 +53,18 @@ class AtLeast {
 class CountingFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
  public:
   CountingFile(std::unique_ptr<rocksdb::FSRandomAccessFile> file,
-               std::unique_ptr<rocksdb::FSRandomAccessFile> buffered)
-      : FSRandomAccessFileOwnerWrapper(std::move(file)), buffered_(std::move(buffered)) {}
+               std::unique_ptr<rocksdb::FSRandomAccessFile> buffered,
+               std::chrono::microseconds least)
+      : FSRandomAccessFileOwnerWrapper(std::move(file)),
+        buffered_(std::move(buffered)),
+        least_(least) {}
 
   rocksdb::IOStatus Read(std::uint64_t offset, std::size_t n, const rocksdb::IOOptions& options,
                          rocksdb::Slice* result, char* scratch,
                          rocksdb::IODebugContext* debug) const override {
     ++device_reads;
     if (!Buffered()) return target()->Read(offset, n, options, result, scratch, debug);
-    const AtLeast slow(kFastDevice);
+    const AtLeast slow(least_);
     return buffered_->Read(offset, n, options, result, scratch, debug);
   }
   rocksdb::IOStatus MultiRead(rocksdb::FSReadRequest* requests, std::size_t count,
@@ -67,7 +72,7 @@ class CountingFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
                               rocksdb::IODebugContext* debug) override {
     device_reads += count;
     if (!Buffered()) return target()->MultiRead(requests, count, options, debug);
-    const AtLeast slow(kFastDevice * count);
+    const AtLeast slow(least_ * count);
     return buffered_->MultiRead(requests, count, options, debug);
   }
 
@@ -77,11 +82,13 @@ class CountingFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
   }
 
   const std::unique_ptr<rocksdb::FSRandomAccessFile> buffered_;  // none: the file is
+  const std::chrono::microseconds least_;  // that a read through the page cache takes
 };
 
 class CountingFileSystem : public rocksdb::FileSystemWrapper {
  public:
-  CountingFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  explicit CountingFileSystem(std::chrono::microseconds least)
+      : FileSystemWrapper(rocksdb::FileSystem::Default()), least_(least) {}
   const char* Name() const override { return "CountingFileSystem"; }
 
   rocksdb::IOStatus NewRandomAccessFile(const std::string& name,
@@ -96,15 +103,20 @@ class CountingFileSystem : public rocksdb::FileSystemWrapper {
       status = FileSystemWrapper::NewRandomAccessFile(name, other, &buffered, debug);
     }
     if (!status.ok()) return status;
-    *file = std::make_unique<CountingFile>(std::move(*file), std::move(buffered));
+    *file = std::make_unique<CountingFile>(std::move(*file), std::move(buffered), least_);
     return status;
   }
+
+ private:
+  const std::chrono::microseconds least_;
 };
 
-rocksdb::Env* CountingEnv() {
-  static const std::unique_ptr<rocksdb::Env> kEnv =
-      rocksdb::NewCompositeEnv(std::make_shared<CountingFileSystem>());
-  return kEnv.get();
+rocksdb::Env* CountingEnv(std::chrono::microseconds least) {
+  static const auto kLearning =
+      rocksdb::NewCompositeEnv(std::make_shared<CountingFileSystem>(kLearned));
+  static const auto kAlone =
+      rocksdb::NewCompositeEnv(std::make_shared<CountingFileSystem>(kUnasked));
+  return (least == kLearned ? kLearning : kAlone).get();
 }
 
 Error ErrorOf(const rocksdb::Status& status) { return {ErrorCode::kIoError, status.ToString()}; }
@@ -114,7 +126,8 @@ Result<void> ResultOf(const rocksdb::Status& status) {
   return std::unexpected(ErrorOf(status));
 }
 
-rocksdb::Options OptionsWith(std::shared_ptr<rocksdb::Cache> block_cache, bool direct) {
+rocksdb::Options OptionsWith(std::shared_ptr<rocksdb::Cache> block_cache, bool direct,
+                             std::chrono::microseconds least = kUnasked) {
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.no_block_cache = block_cache == nullptr;
@@ -123,7 +136,7 @@ rocksdb::Options OptionsWith(std::shared_ptr<rocksdb::Cache> block_cache, bool d
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.compression = rocksdb::kNoCompression;
   options.info_log_level = rocksdb::WARN_LEVEL;
-  options.env = CountingEnv();
+  options.env = CountingEnv(least);
   options.use_direct_reads = direct;
   options.use_direct_io_for_flush_and_compaction = direct;
   return options;
@@ -231,7 +244,7 @@ class KvcacheSystem : public System {
 
 Outcome<std::unique_ptr<System>> OpenKvcache(const std::string& path,
                                              const SystemOptions& options) {
-  const rocksdb::Options database = OptionsWith(nullptr, options.direct);
+  const rocksdb::Options database = OptionsWith(nullptr, options.direct, kLearned);
   Options cache_options;
   cache_options.path = path;
   cache_options.rocksdb.rocksdb_options = &database;

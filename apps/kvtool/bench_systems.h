@@ -69,8 +69,8 @@ Outcome<std::unique_ptr<System>> OpenSystem(std::string_view name, const std::st
 // Reads of table files that this thread has made so far in databases of OpenSystem.
 std::uint64_t DeviceReads();
 
-// Whether databases opened `direct` are read through the page cache after all, each read in the
-// time that a fast device takes.
+// Whether databases opened `direct` are read through the page cache after all, where kvcache, which
+// learns what reads cost, takes as long for each as a fast device does.
 void ReadThroughPageCache(bool on);
 
 // Makes a database in `path`, compacted, of the pairs that `next` gives until it is false.

@@ -119,7 +119,7 @@ CLI::Validator WholeNumber(std::uint64_t least) {
 }
 
 void SetExamples(CLI::App& command, const std::string& text) {
-  command.footer(text + "\nFlags of every command, policies, exit statuses: kvtool --help");
+  command.footer(text + "\nOther flags, policies, exit statuses: kvtool --help");
 }
 
 }  // namespace kvcache::kvtool

@@ -9,6 +9,7 @@
 
 #include "base/stopwatch.h"
 #include "commands.h"
+#include "flags.h"
 #include "kvcache/size.h"
 #include "pictures.h"
 #include "progress.h"
@@ -257,6 +258,7 @@ void AddCurve(CLI::App& app, Action& action) {
   AddPictureFlags(*command, arguments->pictures);
   AddTraceFlags(*command, arguments->options);
   AddThreads(*command, arguments->threads);
+  RefuseDatabaseFlags(*command, "--policy");
   SetExamples(
       *command,
       "A few thousand keys, chosen by their hash, stand for all: each size is simulated in small\n"

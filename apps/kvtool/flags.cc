@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <charconv>
 
 #include "base/printable.h"
@@ -11,31 +12,45 @@
 namespace kvcache::kvtool {
 namespace {
 
-constexpr const char* kGroup = "Flags of every command";
+constexpr const char* kDatabase = "Flags of commands that open a database";
 constexpr std::string_view kEntries = "entries";
 
 }  // namespace
 
 void AddGlobalFlags(CLI::App& app, Flags& flags) {
+  app.add_flag("--json", flags.json, "One JSON document on standard output, nothing else there")
+      ->group("Flags of every command");
   const auto option = [&app](const char* name, std::string& value, const char* type,
                              const char* help) {
-    return app.add_option(name, value, help)->type_name(type)->group(kGroup);
+    return app.add_option(name, value, help)->type_name(type)->group(kDatabase);
   };
   const auto flag = [&app](const char* name, bool& value, const char* help) {
-    app.add_flag(name, value, help)->group(kGroup);
+    app.add_flag(name, value, help)->group(kDatabase);
   };
   option("--db", flags.db, "DIR", "Directory of the RocksDB database");
   option("--capacity", flags.capacity, "SIZE", "Of the memory tier: 64MiB, 1.5GiB, 1000entries")
       ->capture_default_str();
   option("--policy", flags.policy, "NAME[:k=v,...]", "Eviction policy and its parameters")
       ->capture_default_str();
-  flag("--json", flags.json, "One JSON document on standard output, nothing else there");
   flag("--hex", flags.hex, "Keys and values are given and printed as hex: 0x6B0A");
   flag("--read-only", flags.read_only, "Only read; works beside a running service");
   option("--secondary", flags.secondary, "DIR",
          "Only read, following a running service; DIR is for a log of our own");
   option("--column-family", flags.column_family, "NAME", "Column family to use");
   option("--options-file", flags.options_file, "FILE", "RocksDB OPTIONS file to open with");
+}
+
+void RefuseDatabaseFlags(CLI::App& command, const std::string& heeded) {
+  command.parse_complete_callback([&command, heeded] {
+    const CLI::App* root = &command;
+    while (root->get_parent() != nullptr) root = root->get_parent();
+    for (const CLI::Option* option : root->get_options()) {
+      const std::string name = option->get_name();
+      if (option->get_group() != kDatabase || option->count() == 0 || name == heeded) continue;
+      throw CLI::ValidationError(
+          fmt::format("{}: {} opens no database; leave the flag out", name, command.get_name()));
+    }
+  });
 }
 
 Outcome<Capacity> ParseCapacity(std::string_view text) {

@@ -1,4 +1,4 @@
-// Flags that every command takes, before or after its name.
+// Flags that stand before or after a command's name: of every command, or about the database.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -25,6 +25,9 @@ struct Flags {
 };
 
 void AddGlobalFlags(CLI::App& app, Flags& flags);
+// Of a command that opens no database: there the flags about one do nothing, and are refused. All
+// but `heeded`, if it has one of them a meaning.
+void RefuseDatabaseFlags(CLI::App& command, const std::string& heeded = "");
 
 // "64MiB", or "1000entries" for that many entries of any size.
 struct Capacity {

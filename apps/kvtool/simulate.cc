@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "commands.h"
+#include "flags.h"
 #include "pictures.h"
 #include "progress.h"
 #include "simulate/simulation.h"
@@ -192,6 +193,7 @@ void AddSimulate(CLI::App& app, Action& action) {
   AddTraceFlags(*command, arguments->trace);
   AddThreads(*command, arguments->threads);
   AddPictureFlags(*command, arguments->pictures);
+  RefuseDatabaseFlags(*command, "--policy");
   SetExamples(
       *command,
       "Every policy and size sees the trace's requests in order, as one cache without shards, as\n"

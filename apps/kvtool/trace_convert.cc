@@ -13,6 +13,7 @@
 #include "base/compressor.h"
 #include "base/hash.h"
 #include "base/pages.h"
+#include "flags.h"
 #include "kvcache/size.h"
 #include "output_file.h"
 #include "progress.h"
@@ -210,6 +211,7 @@ void AddTraceConvert(CLI::App& trace, Action& action) {
       ->type_name("FORMAT")
       ->check(CLI::IsMember(TraceWriter::Formats()).description(""));
   command->add_flag("--force", arguments->force, "Replace OUT if it exists");
+  RefuseDatabaseFlags(*command);
   SetExamples(
       *command,
       "Reads are kept, writes and deletions left out. OUT appears when it is complete. What\n"

@@ -16,6 +16,7 @@
 
 #include "base/hash.h"
 #include "base/pages.h"
+#include "flags.h"
 #include "kvcache/size.h"
 #include "progress.h"
 #include "simulate/key_numbers.h"
@@ -247,6 +248,7 @@ void AddTraceInfo(CLI::App& trace, Action& action) {
       AddCommand(trace, action, "info", "Requests, keys, sizes and skew of traces", Info);
   AddTraces(*command, arguments->traces);
   AddTraceFlags(*command, arguments->options);
+  RefuseDatabaseFlags(*command);
   SetExamples(
       *command,
       "Reads count as requests; writes, deletions and the like are told as other operations.\n"

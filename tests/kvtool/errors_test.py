@@ -43,6 +43,23 @@ class WrongCalls(harness.TestCase):
             (["--json", "dump", "-"], ["--format jsonl"]),
         ])
 
+    def test_flags_about_a_database_where_none_is_opened(self):
+        flags = [["--db", "d"], ["--capacity", "1MiB"], ["--hex"], ["--read-only"],
+                 ["--secondary", "s"], ["--column-family", "c"], ["--options-file", "f"]]
+        policy = ["--policy", "lru"]
+        for command, name, refused in [
+                (["simulate", "t"], "simulate", flags), (["curve", "t"], "curve", flags),
+                (["advise", "t"], "advise", flags), (["bench"], "bench", flags),
+                (["trace", "info", "t"], "info", [*flags, policy]),
+                (["trace", "convert", "t", "u"], "convert", [*flags, policy])]:
+            self.assertEqual(self.run_bare(*flags[0], *command, "--help").returncode, 0)
+            for flag in refused:
+                for arguments in ([*flag, *command], [*command, *flag]):
+                    done = self.run_bare(*arguments)
+                    self.assertEqual((done.returncode, done.stdout), (2, b""), arguments)
+                    self.assertIn(f"{flag[0]}: {name} opens "
+                                  "no database; leave the flag out", self.one_complaint(done))
+
     def test_an_unknown_command(self):
         self.assertIn("no such command", self.failure(2, "benchmark"))
 
