@@ -118,7 +118,8 @@ class Failures(harness.TestCase):
                           ["advise", "-"]):
             with self.subTest(arguments):
                 done = subprocess.run(
-                    ["sh", "-c", 'exec "$0" "$@" <&-', harness.KVTOOL, "--db", self.db, *arguments],
+                    ["sh", "-c", 'exec "$0" "$@" <&-', harness.KVTOOL,
+                     *self.database_of(arguments), *arguments],
                     capture_output=True, check=False, cwd=self.directory,
                     timeout=harness.PATIENCE_SECONDS)
                 self.assertEqual((done.returncode, done.stdout), (3, b""))

@@ -89,10 +89,13 @@ class TestCase(unittest.TestCase):
             [self.program, *arguments], input=stdin, capture_output=True, env=self.environment,
             cwd=self.directory, timeout=PATIENCE_SECONDS, check=False, **options)
 
+    def database_of(self, arguments):
+        """The flag that names self.db, for calls that open a database."""
+        return () if OPEN_NO_DATABASE.intersection(arguments) else ("--db", self.db)
+
     def run_status(self, status, *arguments, stdin=b"", **options):
-        """Runs kvtool, on self.db if it opens one, and checks its exit status; returns what it wrote."""
-        database = () if OPEN_NO_DATABASE.intersection(arguments[:3]) else ("--db", self.db)
-        done = self.run_bare(*database, *arguments, stdin=stdin, **options)
+        """Runs kvtool, on self.db if it opens one, checks its exit status; returns what it said."""
+        done = self.run_bare(*self.database_of(arguments), *arguments, stdin=stdin, **options)
         self.assertEqual(done.returncode, status, f"{arguments}: {done.stdout} {done.stderr}")
         return done
 

@@ -161,7 +161,7 @@ class Page(ReportCase):
                                             ["fifo", "★ 0.6667", "0.5000"]])
         self.assertEqual(seen["rows"][3], ["opt", "0.6667", "0.5000"])
         self.assertEqual(seen["command"],
-                         f"kvtool --db {self.db} simulate {self.trace} {self.sized} --policy "
+                         f"kvtool simulate {self.trace} {self.sized} --policy "
                          "lru,fifo,lru-k:k=3,opt --sizes 2,100% --report report.html")
         version = self.run_bare("--version").stdout.decode().strip()
         self.assertRegex(seen["program"],

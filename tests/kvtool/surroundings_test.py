@@ -32,7 +32,7 @@ class Rights(harness.TestCase):
                           ["trace", "convert", "trace.txt", "converted.csv"],
                           ["simulate", "trace.txt", "--report", "report.html"],
                           ["--secondary", self.path("follower"), "get", "k"]):
-            done = self.run_bare("--db", self.db, *arguments, umask=umask)
+            done = self.run_bare(*self.database_of(arguments), *arguments, umask=umask)
             self.assertIn(done.returncode, (0, 2), (arguments, done.stderr))
         return {path: stat.S_IMODE(os.stat(path).st_mode) for path in self.everything()}
 
@@ -112,7 +112,7 @@ class Links(harness.TestCase):
             for name in ("link", "dangling"):
                 for force in ([], ["--force"]):
                     with self.subTest(arguments=arguments, name=name, force=force):
-                        done = self.run_bare("--db", self.db, *arguments, name, *force)
+                        done = self.run_bare(*self.database_of(arguments), *arguments, name, *force)
                         self.assertIn(done.returncode, (2, 3), done)
                         self.one_complaint(done)
                         self.assertEqual(self.read("precious"), b"precious\n")
@@ -127,7 +127,7 @@ class Links(harness.TestCase):
 
 class Escapes(harness.TestCase):
     def terminal(self, *arguments):
-        terminal = harness.Terminal([harness.KVTOOL, "--db", self.db, *arguments],
+        terminal = harness.Terminal([harness.KVTOOL, *self.database_of(arguments), *arguments],
                                     dict(self.environment), ("stdout", "stderr"))
         self.addCleanup(terminal.abandon)
         return terminal.finish()[0]

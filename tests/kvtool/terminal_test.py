@@ -16,7 +16,7 @@ SHOWN = "a\\x1B[31mred\\x07\\tb\\\\\\xC2\\x9B\\xFFé"
 
 class AtATerminal(harness.TestCase):
     def terminal(self, *arguments, streams=("stdin", "stdout", "stderr")):
-        terminal = harness.Terminal([harness.KVTOOL, "--db", self.db, *arguments],
+        terminal = harness.Terminal([harness.KVTOOL, *self.database_of(arguments), *arguments],
                                     self.environment, streams)
         self.addCleanup(terminal.abandon)
         return terminal

@@ -53,7 +53,8 @@ class AbsurdArguments(harness.TestCase):
         for command in COUNTS:
             for number in NUMBERS:
                 with self.subTest(command=command, number=number[:40]):
-                    self.complaint("--db", self.db, *command[:-1], f"{command[-1]}={number}")
+                    self.complaint(*self.database_of(command), *command[:-1],
+                                   f"{command[-1]}={number}")
         self.assertFalse(os.path.exists(self.db))
 
     def test_capacities_and_policies(self):
