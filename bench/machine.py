@@ -66,6 +66,10 @@ def first_touch(mebibytes):
     return "{:,.0f} ns, again: {:,.0f} ns".format(*times)
 
 
+def processor():
+    return first(r"^model name\s*: (.*)$", "/proc/cpuinfo")
+
+
 def commit():
     return output("git", "describe", "--always", "--dirty")
 
@@ -74,7 +78,7 @@ def main():
     compiler, command = sys.argv[1], " ".join(sys.argv[2:])
     gibibytes = int(first(r"^MemTotal: +(\d+)", "/proc/meminfo")) / 2**20
     json.dump({
-        "processor": first(r"^model name\s*: (.*)$", "/proc/cpuinfo"),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "last-level cache": last_level_cache(),
         "memory": f"{gibibytes:.1f} GiB",
