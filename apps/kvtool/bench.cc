@@ -3,13 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -20,6 +18,7 @@
 #include "bench_plan.h"
 #include "bench_rounds.h"
 #include "bench_systems.h"
+#include "bench_warm_up.h"
 #include "commands.h"
 #include "flags.h"
 #include "plot.h"
@@ -55,11 +54,6 @@ class Scratch {
   explicit Scratch(std::string path) : path_(std::move(path)) {}
   std::string path_;
 };
-
-Outcome<void> CheckInterrupt(Session& session) {
-  if (session.Interrupted()) return Failed("interrupted; nothing is left of its databases");
-  return {};
-}
 
 Outcome<void> Load(Session& session, const Case& one, std::size_t value_bytes,
                    const std::string& path) {
@@ -126,122 +120,18 @@ Outcome<Round> RunRound(Session& session, Side& side, std::uint64_t operations) 
   return round;
 }
 
-// What a side does before it is measured, and how far it has come.
-class WarmingSide {
- public:
-  WarmingSide(Session& session, Side& side, std::string_view verb, std::uint64_t measured_round)
-      : session_(session),
-        side_(side),
-        most_at_once_(std::max(measured_round, kLittle)),
-        progress_(fmt::format("{} {}", verb, side.name()), "operations") {}
-
-  void set_total(std::uint64_t operations) { progress_.set_total(operations); }
-
-  // Runs so many operations, each thread as many. Requests are prepared in memory, so that they
-  // come in rounds that need no more of it than those that are measured.
-  Outcome<Round> Run(std::uint64_t operations) {
-    Round all;
-    while (operations - all.operations >= side_.threads()) {
-      auto round = RunRound(session_, side_, std::min(most_at_once_, operations - all.operations));
-      if (!round) return round;
-      all.Add(*round);
-      done_ += round->operations;
-      progress_.Update({.count = done_, .bytes = {}});
-    }
-    return all;
-  }
-
- private:
-  static constexpr std::uint64_t kLittle = 100'000;  // operations, not worth more rounds
-
-  Session& session_;
-  Side& side_;
-  const std::uint64_t most_at_once_;
-  Progress progress_;
-  std::uint64_t done_ = 0;
-};
-
-// Goes on until in so many operations neither reads of the device nor misses of the tier become
-// fewer, nor the tier's share moves.
-Outcome<void> RunUntilSettled(WarmingSide& side, std::uint64_t operations) {
-  constexpr int kMostSteps = 60;
-  constexpr int kCalmSteps = 3;
-  constexpr double kStill = 0.03;
-  double least_reads = INFINITY;   // of the device, an operation
-  double least_misses = INFINITY;  // of the tier
-  double share = INFINITY;         // the tier's, when it moved last
-  for (int calm = 0, i = 1; calm < kCalmSteps && i <= kMostSteps; ++i) {
-    const auto step = side.Run(operations);
-    if (!step) return std::unexpected(step.error());
-    const double reads =
-        static_cast<double>(step->device_reads) / static_cast<double>(step->operations);
-    const double misses = 1 - step->tier.hit_ratio;
-    const bool fewer = reads < least_reads * 0.99 || misses < least_misses * 0.99;
-    const bool moved = std::abs(step->tier.share - share) > kStill;
-    calm = fewer || moved ? 0 : calm + 1;
-    least_reads = std::min(least_reads, reads);
-    least_misses = std::min(least_misses, misses);
-    if (moved) share = step->tier.share;
-  }
-  return {};
-}
-
-// Where the budget has room for many pairs, it takes many operations to see that fewer are missed.
-Outcome<void> FillCaches(Session& session, Side& side, const Case& one,
-                         const BenchArguments& arguments) {
+WarmUpOptions WarmUpOf(const BenchArguments& arguments, const Case& one) {
   const std::uint64_t pairs = one.budget / (kKeyBytes + arguments.value_bytes);
-  WarmingSide filling(session, side, "fill", arguments.operations);
-  return RunUntilSettled(filling, std::max(arguments.operations, pairs));
-}
-
-Outcome<void> Settle(Session& session, Side& side, const Case& one,
-                     const BenchArguments& arguments) {
-  if (!arguments.after.empty()) side.Follow(one.workload, one.records);
-  WarmingSide settling(session, side, "settle", arguments.operations);
-  if (!arguments.settle) return RunUntilSettled(settling, arguments.operations);
-  settling.set_total(*arguments.settle);
-  if (auto run = settling.Run(*arguments.settle); !run) return std::unexpected(run.error());
-  return {};
-}
-
-// Takes every side to where the one is that has come furthest: as all draw the same requests, they
-// are asked for the same from there on.
-Outcome<void> BringLevel(Session& session, std::vector<Side>& sides, std::uint64_t measured_round) {
-  const std::uint64_t furthest = std::ranges::max(sides | std::views::transform(&Side::operations));
-  for (Side& side : sides) {
-    WarmingSide behind(session, side, "catch up", measured_round);
-    behind.set_total(furthest - side.operations());
-    if (auto run = behind.Run(furthest - side.operations()); !run) {
-      return std::unexpected(run.error());
-    }
-  }
-  return {};
-}
-
-using Step = Outcome<void> (*)(Session&, Side&, const Case&, const BenchArguments&);
-
-// Takes each side through this step, and leaves all of them at the same request.
-Outcome<void> WithEach(Session& session, const Case& one, const BenchArguments& arguments,
-                       std::vector<Side>& sides, Step step) {
-  for (Side& side : sides) {
-    if (auto done = step(session, side, one, arguments); !done) return done;
-  }
-  return BringLevel(session, sides, arguments.operations);
-}
-
-// First fast, under the workload before if there is one, then with reads that cost what they will
-// when it counts.
-Outcome<void> WarmUp(Session& session, const BenchArguments& arguments, const Case& one,
-                     std::vector<Side>& sides) {
-  ReadThroughPageCache(true);
-  auto full = WithEach(session, one, arguments, sides, FillCaches);
-  ReadThroughPageCache(false);
-  return full ? WithEach(session, one, arguments, sides, Settle) : full;
+  return {.round = arguments.operations,
+          .budget = std::min(pairs, one.records),
+          .then = arguments.after.empty() ? std::nullopt : std::optional(one.workload),
+          .records = one.records,
+          .settle = arguments.settle};
 }
 
 Outcome<std::vector<Summary>> Measure(Session& session, const BenchArguments& arguments,
                                       const Case& one, std::vector<Side>& sides) {
-  if (auto warm = WarmUp(session, arguments, one, sides); !warm) {
+  if (auto warm = WarmUp(session, sides, WarmUpOf(arguments, one)); !warm) {
     return std::unexpected(warm.error());
   }
   std::vector<std::vector<Round>> rounds(sides.size());

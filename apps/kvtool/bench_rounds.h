@@ -60,10 +60,9 @@ class Side {
 
   std::string_view name() const { return name_; }
   unsigned threads() const { return options_.threads; }
-  // From now on another workload's requests, from their beginning.
+  // From now on another workload's requests, from their beginning. Sides that have run as many of
+  // one are asked for the same next.
   void Follow(const WorkloadInfo& workload, std::uint64_t records);
-  // Of that workload, so far. Sides with as many are asked for the same next.
-  std::uint64_t operations() const { return operations_; }
   // Runs so many operations, shared out among the threads, which run as many each. What a system
   // throws, std::bad_alloc say, reaches the caller when all have ended.
   Outcome<Round> Run(std::uint64_t operations);

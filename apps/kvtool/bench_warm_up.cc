@@ -1,0 +1,157 @@
+#include "bench_warm_up.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <string_view>
+#include <thread>
+
+#include "bench_systems.h"
+#include "progress.h"
+#include "simulate/worker_threads.h"
+
+namespace kvcache::kvtool {
+namespace {
+
+// All sides, which are asked for the same.
+class WarmingSides {
+ public:
+  // `at_once`: so many of them run at a time.
+  WarmingSides(Session& session, std::vector<Side>& sides, std::string_view verb,
+               std::uint64_t measured_round, std::size_t at_once)
+      : session_(session),
+        sides_(sides),
+        at_once_(at_once),
+        most_(std::max(measured_round, kLittle)),
+        progress_(verb, "operations") {}
+
+  void set_total(std::uint64_t operations) { progress_.set_total(operations); }
+
+  // Each side runs so many operations, each of its threads as many; what each did. Requests are
+  // prepared in memory, so that they come in rounds that need no more of it than those that are
+  // measured.
+  Outcome<std::vector<Round>> Run(std::uint64_t operations) {
+    std::vector<Round> all(sides_.size());
+    while (operations - all.front().operations >= sides_.front().threads()) {
+      const auto rounds = RunEach(std::min(most_, operations - all.front().operations));
+      if (auto go_on = CheckInterrupt(session_); !go_on) return std::unexpected(go_on.error());
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        if (!rounds[i]) return std::unexpected(rounds[i].error());
+        all[i].Add(*rounds[i]);
+      }
+      done_ += rounds.front()->operations;
+      progress_.Update({.count = done_, .bytes = {}});
+    }
+    return all;
+  }
+
+ private:
+  static constexpr std::uint64_t kLittle = 100'000;  // operations, not worth more rounds
+
+  std::vector<Outcome<Round>> RunEach(std::uint64_t operations) {
+    std::vector<Outcome<Round>> rounds(sides_.size());
+    FirstException thrown;
+    std::atomic<std::size_t> next{0};
+    const auto work = [&] {
+      thrown.Catch([&] {
+        for (std::size_t i = next++; i < sides_.size(); i = next++) {
+          rounds[i] = sides_[i].Run(operations);
+        }
+      });
+    };
+    {
+      const auto threads = StartThreads(std::min(at_once_, sides_.size()), work);
+      work();
+    }
+    thrown.Rethrow();
+    return rounds;
+  }
+
+  Session& session_;
+  std::vector<Side>& sides_;
+  const std::size_t at_once_;
+  const std::uint64_t most_;
+  Progress progress_;
+  std::uint64_t done_ = 0;
+};
+
+// Whether a side goes on getting better.
+class Trend {
+ public:
+  // Until in so many steps together neither reads of the device nor misses of the tier become
+  // fewer by a hundredth, nor its share moves.
+  void Look(const Round& step) {
+    const double reads =
+        static_cast<double>(step.device_reads) / static_cast<double>(step.operations);
+    const double misses = 1 - step.tier.hit_ratio;
+    const bool fewer = reads < reads_ * 0.99 || misses < misses_ * 0.99;
+    const bool moved = std::abs(step.tier.share - share_) > kStill;
+    calm_ = fewer || moved ? 0 : calm_ + 1;
+    settled_ = settled_ || calm_ == kCalmSteps;
+    if (fewer) {
+      reads_ = std::min(reads_, reads);
+      misses_ = std::min(misses_, misses);
+    }
+    if (moved) share_ = step.tier.share;
+  }
+  bool settled() const { return settled_; }
+
+ private:
+  static constexpr int kCalmSteps = 3;
+  static constexpr double kStill = 0.03;
+
+  double reads_ = INFINITY;   // of the device, an operation
+  double misses_ = INFINITY;  // of the tier
+  double share_ = INFINITY;   // the tier's, when it moved last
+  int calm_ = 0;
+  bool settled_ = false;
+};
+
+Outcome<void> RunUntilSettled(WarmingSides& sides, std::uint64_t step_operations) {
+  constexpr int kMostSteps = 60;
+  std::vector<Trend> trends;
+  for (int i = 0; i < kMostSteps; ++i) {
+    const auto steps = sides.Run(step_operations);
+    if (!steps) return std::unexpected(steps.error());
+    trends.resize(steps->size());
+    for (std::size_t side = 0; side < trends.size(); ++side) trends[side].Look((*steps)[side]);
+    if (std::ranges::all_of(trends, &Trend::settled)) return {};
+  }
+  return {};
+}
+
+// In steps of several times what the caches hold: a policy that counts has to see a key more than
+// once, and those that it is to tell apart are asked for hardly once in such a time.
+Outcome<void> Fill(Session& session, std::vector<Side>& sides, const WarmUpOptions& options) {
+  constexpr std::uint64_t kTimesTheBudget = 5;
+  WarmingSides filling(session, sides, "fill", options.round, std::thread::hardware_concurrency());
+  ReadThroughPageCache(true);
+  auto full = RunUntilSettled(filling, std::max(options.round, kTimesTheBudget * options.budget));
+  ReadThroughPageCache(false);
+  return full;
+}
+
+Outcome<void> Settle(Session& session, std::vector<Side>& sides, const WarmUpOptions& options) {
+  if (options.then) {
+    for (Side& side : sides) side.Follow(*options.then, options.records);
+  }
+  WarmingSides settling(session, sides, "settle", options.round, 1);
+  if (!options.settle) return RunUntilSettled(settling, options.round);
+  settling.set_total(*options.settle);
+  if (auto run = settling.Run(*options.settle); !run) return std::unexpected(run.error());
+  return {};
+}
+
+}  // namespace
+
+Outcome<void> WarmUp(Session& session, std::vector<Side>& sides, const WarmUpOptions& options) {
+  auto full = Fill(session, sides, options);
+  return full ? Settle(session, sides, options) : full;
+}
+
+Outcome<void> CheckInterrupt(Session& session) {
+  if (session.Interrupted()) return Failed("interrupted; nothing is left of its databases");
+  return {};
+}
+
+}  // namespace kvcache::kvtool

@@ -1,0 +1,31 @@
+// What the sides of kvtool bench do before they are measured.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "bench_rounds.h"
+#include "outcome.h"
+#include "session.h"
+#include "workload.h"
+
+namespace kvcache::kvtool {
+
+struct WarmUpOptions {
+  std::uint64_t round = 0;   // operations of one that is measured
+  std::uint64_t budget = 0;  // of the caches, in pairs
+  // What the sides turn to when their caches are full. None: they go on as they are.
+  std::optional<WorkloadInfo> then;
+  std::uint64_t records = 0;            // of that workload
+  std::optional<std::uint64_t> settle;  // operations after that. None: until it misses no less
+};
+
+// Takes all sides through the same requests: first until the caches are full, fast, then with reads
+// that cost what they will when it counts.
+Outcome<void> WarmUp(Session& session, std::vector<Side>& sides, const WarmUpOptions& options);
+
+// An error when a signal has come.
+Outcome<void> CheckInterrupt(Session& session);
+
+}  // namespace kvcache::kvtool
