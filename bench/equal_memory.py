@@ -1,13 +1,12 @@
 #!/usr/bin/env -S python3 -B
 """Writes EQUAL_MEMORY.md: kvcache beside RocksDB's own caches on as many bytes, by kvtool bench.
 
-    bench/equal_memory.py --kvtool KVTOOL --debian KVTOOL [--records N] [--large-records N]
-                          [--share-records N] [--more ARGUMENTS] [--results DIR] [--out DIR]
-                          [--report-only]
+    bench/equal_memory.py --kvtool KVTOOL --debian KVTOOL [--records N] [--share-records N]
+                          [--more ARGUMENTS] [--results DIR] [--out DIR] [--report-only]
 
 KVTOOL is linked with a RocksDB without assertions, the other one with Debian's. What has been
-measured lies in DIR, a file a step, and is not measured again by the same command. bench/run.sh
---equal-memory builds both and calls this; with ten million records it takes hours.
+measured lies in the first DIR, bench/equal_memory unless said, a file a step, and is not measured
+again by the same command. bench/run.sh --equal-memory builds both and calls this; it takes hours.
 """
 
 import argparse
@@ -24,8 +23,6 @@ from tables import block, number, table
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 WORKLOADS = ("c", "b", "d", "a", "f", "mixgraph", "e", "uniform", "sequential", "hotspot")
-LARGE = "-large"  # of a step's name: the workload before it, of more records
-LARGE_WORKLOADS = ("c", "d", "mixgraph", "b", "sequential")
 FAST_US = 20  # a read of a fast device; the usual one is kvtool's default
 
 ANY = "any budget"
@@ -82,20 +79,17 @@ RocksDB alone searches for each, in a block that it has read for all of them.
 """
 
 
-def steps(records, large_records=None):
+def steps(records):
     """{step: arguments of kvtool bench}"""
-    kibibytes = max(records // 5, 1000)
+    large = max(records // 5, 1000)
     half = f"{half_hits_budget(records) >> 10}KiB"
-    def both_budgets(name, records):
-        return ["--workload", name, "--budget", "1%,10%", "--records", str(records)]
-    plain = {name: both_budgets(name, records) for name in WORKLOADS}
-    large = {name + LARGE: both_budgets(name, large_records) for name in LARGE_WORKLOADS}
+    plain = {name: ["--workload", name, "--budget", "1%,10%", "--records", str(records)]
+             for name in WORKLOADS}
     c = ["--workload", "c", "--records"]
     return {
         **plain,
-        **(large if large_records else {}),
-        "c-1KiB": [*c, str(kibibytes), "--budget", "10%", "--value-size", "1024"],
-        "c-4KiB": [*c, str(kibibytes // 4), "--budget", "10%", "--value-size", "4096"],
+        "c-1KiB": [*c, str(large), "--budget", "10%", "--value-size", "1024"],
+        "c-4KiB": [*c, str(large // 4), "--budget", "10%", "--value-size", "4096"],
         "c-fits": [*c, str(records // 10), "--budget", "400%"],
         "c-multiget": [*c, str(records), "--budget", "1%", "--batch", "100"],
         "c-multiget-half": [*c, str(records), "--budget", half, "--batch", "100"],
@@ -176,18 +170,11 @@ def ratio_table(measured):
     lines = []
     for step, budget, run in rows_of(measured):
         block_ratios, row_ratios = ratios(run, BLOCK), ratios(run, ROW)
-        name = step.removesuffix(LARGE)
-        wanted = TARGETS.get((name, budget)) or TARGETS.get((name, ANY))
+        wanted = TARGETS.get((step, budget)) or TARGETS.get((step, ANY))
         lines.append([step, f"{run['records']:,}", budget,
                       *(f"{ratio:.2f}" for ratio in block_ratios + row_ratios),
                       *verdict(wanted, block_ratios[0], row_ratios[0])])
     return table(header, lines)
-
-
-def label(step, run):
-    """Of a row or bar that does not say how many records there are."""
-    workload = step.removesuffix(LARGE)
-    return step if step == workload else f"{workload}, {run['records']:,} records"
 
 
 def summary_table(measured):
@@ -196,8 +183,8 @@ def summary_table(measured):
                              for other in ("block cache", "row cache")]
     lines = {}
     for step, _, run in rows_of(measured):
-        if step.removesuffix(LARGE) in WORKLOADS:
-            lines.setdefault(step, [label(step, run)]).extend(
+        if step in WORKLOADS:
+            lines.setdefault(step, [step]).extend(
                 f"{ratios(run, names)[0]:.2f}" for names in (BLOCK, ROW))
     return table(header, list(lines.values()))
 
@@ -245,14 +232,14 @@ def sizes_table(measured):
     for step, document in measured.items():
         run = runs_of(document)[0]
         lines.append([step, f"{run['records']:,}", f"{run['value_size']:,} B", run["rocksdb"],
-                      document.get("processor", "as above"), document["commit"]])
+                      document["processor"], document["commit"]])
     return table(header, lines)
 
 
 def draw(measured, shares, directory):
     directory.mkdir(parents=True, exist_ok=True)
-    rows = [(f"{label(step, run)} {budget}", [ratios(run, BLOCK)[0], ratios(run, ROW)[0]])
-            for step, budget, run in rows_of(measured) if step.removesuffix(LARGE) in WORKLOADS]
+    rows = [(f"{step} {budget}", [ratios(run, BLOCK)[0], ratios(run, ROW)[0]])
+            for step, budget, run in rows_of(measured) if step in WORKLOADS]
     charts.bars(directory / "equal_memory.svg", "kvcache on the same memory: times as fast",
                 "modelled time of the other / of kvcache", ["than block cache", "than row cache"],
                 rows)
@@ -314,9 +301,8 @@ def report(measured, shares, computer, missing=()):
         block("equal-memory", ratio_table(measured)) + "\n",
         "![How many times as fast kvcache is](charts/equal_memory.svg)\n",
         "a to f are YCSB's workloads, mixgraph is db_bench's; `kvtool bench --help` says what each "
-        "one asks for.\nc-multiget asks for 100 keys at once, c-fits has room for everything, "
-        "c-debian is c beside Debian's\nRocksDB with its assertions, and -large is the workload "
-        "before it, of more records.\n"
+        "one asks for.\nc-multiget asks for 100 keys at once, c-fits has room for everything, and "
+        "c-debian is c beside Debian's\nRocksDB with its assertions.\n"
         f"{multiget_text(measured)}",
         least(shares),
         "## Each system\n",
@@ -382,16 +368,15 @@ def main():
     parser.add_argument("--debian", required=True)
     parser.add_argument("--report-only", action="store_true", help="measure nothing more")
     parser.add_argument("--records", type=int, default=10_000_000)
-    parser.add_argument("--large-records", type=int, help="for some workloads once more")
     parser.add_argument("--share-records", type=int, help="for the shares found; default: a 50th")
     parser.add_argument("--more", default="", help="arguments that every call of bench gets")
     parser.add_argument("--results", type=pathlib.Path,
-                        default=ROOT / "build/bench-results-equal-memory")
+                        default=ROOT / "bench/equal_memory")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench")
     arguments = parser.parse_args()
     arguments.results.mkdir(parents=True, exist_ok=True)
     computer = describe_machine(arguments.results / "machine.json")
-    compared = steps(arguments.records, arguments.large_records)
+    compared = steps(arguments.records)
     measured = measure(arguments, compared)
     few = arguments.share_records or max(arguments.records // 50, 1000)
     shared = split_shares.share_steps(few)

@@ -44,7 +44,8 @@ done
 [[ -z $quick || -n $out ]] || fail "--quick needs --out: its figures mean nothing" 2
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-results=build/bench-results${equal_memory:+-equal-memory}${quick:+-quick}
+results=build/bench-results${quick:+-quick}
+[[ -z $equal_memory ]] || results=${out:-bench}/equal_memory
 entries=1000000 ten_times=10000000
 flags=(--benchmark_repetitions=5 --benchmark_min_time=0.2)
 # Of hits a repetition has a fixed number of requests, and goes on where the last one ended.
