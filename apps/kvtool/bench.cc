@@ -55,6 +55,11 @@ class Scratch {
   std::string path_;
 };
 
+Outcome<void> CheckInterrupt(Session& session) {
+  if (session.Interrupted()) return Failed("interrupted; nothing is left of its databases");
+  return {};
+}
+
 Outcome<void> Load(Session& session, const Case& one, std::size_t value_bytes,
                    const std::string& path) {
   constexpr std::uint64_t kInterruptInterval = 1024;
@@ -131,9 +136,9 @@ WarmUpOptions WarmUpOf(const BenchArguments& arguments, const Case& one) {
 
 Outcome<std::vector<Summary>> Measure(Session& session, const BenchArguments& arguments,
                                       const Case& one, std::vector<Side>& sides) {
-  if (auto warm = WarmUp(session, sides, WarmUpOf(arguments, one)); !warm) {
-    return std::unexpected(warm.error());
-  }
+  const auto warm =
+      WarmUp(sides, WarmUpOf(arguments, one), [&session] { return CheckInterrupt(session); });
+  if (!warm) return std::unexpected(warm.error());
   std::vector<std::vector<Round>> rounds(sides.size());
   Progress progress("measure", "rounds");
   progress.set_total(arguments.rounds * sides.size());

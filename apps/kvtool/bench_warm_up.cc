@@ -17,10 +17,10 @@ namespace {
 class WarmingSides {
  public:
   // `at_once`: so many of them run at a time.
-  WarmingSides(Session& session, std::vector<Side>& sides, std::string_view verb,
-               std::uint64_t measured_round, std::size_t at_once)
-      : session_(session),
-        sides_(sides),
+  WarmingSides(std::vector<Side>& sides, std::string_view verb, std::uint64_t measured_round,
+               std::size_t at_once, const GoOn& go_on)
+      : sides_(sides),
+        go_on_(go_on),
         at_once_(at_once),
         most_(std::max(measured_round, kLittle)),
         progress_(verb, "operations") {}
@@ -34,7 +34,7 @@ class WarmingSides {
     std::vector<Round> all(sides_.size());
     while (operations - all.front().operations >= sides_.front().threads()) {
       const auto rounds = RunEach(std::min(most_, operations - all.front().operations));
-      if (auto go_on = CheckInterrupt(session_); !go_on) return std::unexpected(go_on.error());
+      if (auto go_on = go_on_(); !go_on) return std::unexpected(go_on.error());
       for (std::size_t i = 0; i < all.size(); ++i) {
         if (!rounds[i]) return std::unexpected(rounds[i].error());
         all[i].Add(*rounds[i]);
@@ -67,8 +67,8 @@ class WarmingSides {
     return rounds;
   }
 
-  Session& session_;
   std::vector<Side>& sides_;
+  const GoOn& go_on_;
   const std::size_t at_once_;
   const std::uint64_t most_;
   Progress progress_;
@@ -107,10 +107,10 @@ class Trend {
   bool settled_ = false;
 };
 
-Outcome<void> RunUntilSettled(WarmingSides& sides, std::uint64_t step_operations) {
-  constexpr int kMostSteps = 60;
+// Or until there have been so many steps: some workloads never come to rest.
+Outcome<void> RunUntilSettled(WarmingSides& sides, std::uint64_t step_operations, int most_steps) {
   std::vector<Trend> trends;
-  for (int i = 0; i < kMostSteps; ++i) {
+  for (int i = 0; i < most_steps; ++i) {
     const auto steps = sides.Run(step_operations);
     if (!steps) return std::unexpected(steps.error());
     trends.resize(steps->size());
@@ -122,21 +122,24 @@ Outcome<void> RunUntilSettled(WarmingSides& sides, std::uint64_t step_operations
 
 // In steps of several times what the caches hold: a policy that counts has to see a key more than
 // once, and those that it is to tell apart are asked for hardly once in such a time.
-Outcome<void> Fill(Session& session, std::vector<Side>& sides, const WarmUpOptions& options) {
+Outcome<void> Fill(std::vector<Side>& sides, const WarmUpOptions& options, const GoOn& go_on) {
   constexpr std::uint64_t kTimesTheBudget = 5;
-  WarmingSides filling(session, sides, "fill", options.round, std::thread::hardware_concurrency());
+  constexpr int kMostSteps = 20;
+  WarmingSides filling(sides, "fill", options.round, std::thread::hardware_concurrency(), go_on);
   ReadThroughPageCache(true);
-  auto full = RunUntilSettled(filling, std::max(options.round, kTimesTheBudget * options.budget));
+  auto full = RunUntilSettled(filling, std::max(options.round, kTimesTheBudget * options.budget),
+                              kMostSteps);
   ReadThroughPageCache(false);
   return full;
 }
 
-Outcome<void> Settle(Session& session, std::vector<Side>& sides, const WarmUpOptions& options) {
+Outcome<void> Settle(std::vector<Side>& sides, const WarmUpOptions& options, const GoOn& go_on) {
   if (options.then) {
     for (Side& side : sides) side.Follow(*options.then, options.records);
   }
-  WarmingSides settling(session, sides, "settle", options.round, 1);
-  if (!options.settle) return RunUntilSettled(settling, options.round);
+  WarmingSides settling(sides, "settle", options.round, 1, go_on);
+  constexpr int kMostSteps = 60;
+  if (!options.settle) return RunUntilSettled(settling, options.round, kMostSteps);
   settling.set_total(*options.settle);
   if (auto run = settling.Run(*options.settle); !run) return std::unexpected(run.error());
   return {};
@@ -144,14 +147,9 @@ Outcome<void> Settle(Session& session, std::vector<Side>& sides, const WarmUpOpt
 
 }  // namespace
 
-Outcome<void> WarmUp(Session& session, std::vector<Side>& sides, const WarmUpOptions& options) {
-  auto full = Fill(session, sides, options);
-  return full ? Settle(session, sides, options) : full;
-}
-
-Outcome<void> CheckInterrupt(Session& session) {
-  if (session.Interrupted()) return Failed("interrupted; nothing is left of its databases");
-  return {};
+Outcome<void> WarmUp(std::vector<Side>& sides, const WarmUpOptions& options, const GoOn& go_on) {
+  auto full = Fill(sides, options, go_on);
+  return full ? Settle(sides, options, go_on) : full;
 }
 
 }  // namespace kvcache::kvtool

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
 #include "bench_rounds.h"
 #include "outcome.h"
-#include "session.h"
 #include "workload.h"
 
 namespace kvcache::kvtool {
@@ -21,11 +21,11 @@ struct WarmUpOptions {
   std::optional<std::uint64_t> settle;  // operations after that. None: until it misses no less
 };
 
-// Takes all sides through the same requests: first until the caches are full, fast, then with reads
-// that cost what they will when it counts.
-Outcome<void> WarmUp(Session& session, std::vector<Side>& sides, const WarmUpOptions& options);
+// Asked between rounds whether to go on: an error ends it.
+using GoOn = std::function<Outcome<void>()>;
 
-// An error when a signal has come.
-Outcome<void> CheckInterrupt(Session& session);
+// Takes all sides, which are as they were made, through the same requests: first until the caches
+// are full, fast, then with reads that cost what they will when it counts.
+Outcome<void> WarmUp(std::vector<Side>& sides, const WarmUpOptions& options, const GoOn& go_on);
 
 }  // namespace kvcache::kvtool
