@@ -318,7 +318,8 @@ class EqualMemory(unittest.TestCase):
 
     def change(self, when):
         operations = split_shares.within(1000)[when]
-        return self.RUN | {"command": f"bench --after e --settle {operations}", "commit": "-", "processor": "a",
+        return self.RUN | {"command": f"bench --after e --settle {operations}", "commit": "-",
+                           "processor": "a",
                            "results": [side("kvcache", 0.2, 5, 1),
                                        side("kvcache:1", 0.198, 5, 1) | {"tier_share": 1.0}]}
 
