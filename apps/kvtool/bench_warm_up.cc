@@ -75,11 +75,11 @@ class WarmingSides {
   std::uint64_t done_ = 0;
 };
 
-// Whether a side goes on getting better.
+// Whether a side goes on getting better. It has settled when in kCalmSteps steps, taken together,
+// neither reads of the device nor misses of the tier became fewer by a hundredth, nor its share
+// moved.
 class Trend {
  public:
-  // Until in so many steps together neither reads of the device nor misses of the tier become
-  // fewer by a hundredth, nor its share moves.
   void Look(const Round& step) {
     const double reads =
         static_cast<double>(step.device_reads) / static_cast<double>(step.operations);
