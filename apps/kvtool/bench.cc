@@ -118,13 +118,6 @@ Outcome<std::vector<Side>> OpenSides(Session& session, const BenchArguments& arg
   return sides;
 }
 
-Outcome<Round> RunRound(Session& session, Side& side, std::uint64_t operations) {
-  auto round = side.Run(operations);
-  if (!round) return round;
-  if (auto go_on = CheckInterrupt(session); !go_on) return std::unexpected(go_on.error());
-  return round;
-}
-
 WarmUpOptions WarmUpOf(const BenchArguments& arguments, const Case& one) {
   const std::uint64_t pairs = one.budget / (kKeyBytes + arguments.value_bytes);
   return {.round = arguments.operations,
@@ -136,8 +129,8 @@ WarmUpOptions WarmUpOf(const BenchArguments& arguments, const Case& one) {
 
 Outcome<std::vector<Summary>> Measure(Session& session, const BenchArguments& arguments,
                                       const Case& one, std::vector<Side>& sides) {
-  const auto warm =
-      WarmUp(sides, WarmUpOf(arguments, one), [&session] { return CheckInterrupt(session); });
+  const auto go_on = [&session] { return CheckInterrupt(session); };
+  const auto warm = WarmUp(sides, WarmUpOf(arguments, one), go_on);
   if (!warm) return std::unexpected(warm.error());
   std::vector<std::vector<Round>> rounds(sides.size());
   Progress progress("measure", "rounds");
@@ -146,8 +139,9 @@ Outcome<std::vector<Summary>> Measure(Session& session, const BenchArguments& ar
     // Each time another one first.
     for (std::size_t k = 0; k < sides.size(); ++k) {
       const std::size_t turn = (i + k) % sides.size();
-      auto round = RunRound(session, sides[turn], arguments.operations);
+      auto round = sides[turn].Run(arguments.operations);
       if (!round) return std::unexpected(round.error());
+      if (auto going = go_on(); !going) return std::unexpected(going.error());
       rounds[turn].push_back(*std::move(round));
       progress.Update({.count = i * sides.size() + k + 1, .bytes = {}});
     }

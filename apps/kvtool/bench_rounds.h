@@ -58,7 +58,6 @@ class Side {
   Side(std::string_view name, std::unique_ptr<System> system, const WorkloadInfo& workload,
        std::uint64_t records, const ClientOptions& options);
 
-  std::string_view name() const { return name_; }
   unsigned threads() const { return options_.threads; }
   // From now on another workload's requests, from their beginning. Sides that have run as many of
   // one are asked for the same next.
