@@ -37,6 +37,7 @@ double Median(std::vector<double> numbers) {
 
 void Round::Add(const Round& other) {
   operations += other.operations;
+  pairs += other.pairs;
   if (operations > 0) {
     const double part = static_cast<double>(other.operations) / static_cast<double>(operations);
     tier.hit_ratio += (other.tier.hit_ratio - tier.hit_ratio) * part;
@@ -131,6 +132,7 @@ void Side::RunClient(Client& client) {
     const std::size_t count = ReadsTogether(requests.subspan(i));
     const std::string_view asked = keys.substr(i * kKeyBytes, count * kKeyBytes);
     round.operations += count;
+    round.pairs += requests[i].kind == Request::Kind::kScan ? requests[i].pairs : count;
     const bool timed = calls++ % kTimedOneIn == 0;
     const auto begin = timed ? Clock::now() : Clock::time_point();
     client.outcome = count > 1 ? ReadMany(asked, round) : Do(client, requests[i], asked);

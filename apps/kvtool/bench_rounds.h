@@ -17,6 +17,7 @@ namespace kvcache::kvtool {
 
 struct Round {
   std::uint64_t operations = 0;
+  std::uint64_t pairs = 0;          // asked for or written: one an operation, but for scans
   double seconds = 0;               // from the first operation to the last
   double cpu_seconds = 0;           // of the threads that ask
   std::uint64_t device_reads = 0;   // made by them

@@ -27,12 +27,14 @@ class WarmingSides {
 
   void set_total(std::uint64_t operations) { progress_.set_total(operations); }
 
-  // Each side runs so many operations, each of its threads as many; what each did. Requests are
-  // prepared in memory, so that they come in rounds that need no more of it than those that are
-  // measured.
-  Outcome<std::vector<Round>> Run(std::uint64_t operations) {
+  // Each side runs so many operations, each of its threads as many, or fewer when they have asked
+  // for so many pairs; what each did. Requests are prepared in memory, so that they come in rounds
+  // that need no more of it than those that are measured.
+  Outcome<std::vector<Round>> Run(std::uint64_t operations,
+                                  std::uint64_t pairs = ~std::uint64_t{0}) {
     std::vector<Round> all(sides_.size());
-    while (operations - all.front().operations >= sides_.front().threads()) {
+    while (operations - all.front().operations >= sides_.front().threads() &&
+           all.front().pairs < pairs) {
       const auto rounds = RunEach(std::min(most_, operations - all.front().operations));
       if (auto go_on = go_on_(); !go_on) return std::unexpected(go_on.error());
       for (std::size_t i = 0; i < all.size(); ++i) {
@@ -107,11 +109,12 @@ class Trend {
   bool settled_ = false;
 };
 
-// Or until there have been so many steps: some workloads never come to rest.
-Outcome<void> RunUntilSettled(WarmingSides& sides, std::uint64_t step_operations, int most_steps) {
+// In steps of so many pairs, and no more operations. Or until there have been so many steps: some
+// workloads never come to rest.
+Outcome<void> RunUntilSettled(WarmingSides& sides, std::uint64_t step, int most_steps) {
   std::vector<Trend> trends;
   for (int i = 0; i < most_steps; ++i) {
-    const auto steps = sides.Run(step_operations);
+    const auto steps = sides.Run(step, step);
     if (!steps) return std::unexpected(steps.error());
     trends.resize(steps->size());
     for (std::size_t side = 0; side < trends.size(); ++side) trends[side].Look((*steps)[side]);

@@ -44,6 +44,7 @@ WarmUpOptions Plain() {
 struct Gets {
   std::uint64_t fast = 0;  // through the page cache
   std::uint64_t slow = 0;
+  std::uint64_t scans = 0;
 };
 
 // The tier's figures are a function of how many steps there have been.
@@ -58,7 +59,10 @@ class ScriptedSystem : public System {
   }
   Result<void> MultiGet(std::span<const std::string_view>) override { return {}; }
   Result<void> Put(std::string_view, std::string_view) override { return {}; }
-  Result<void> Scan(std::string_view, std::size_t) override { return {}; }
+  Result<void> Scan(std::string_view, std::size_t) override {
+    ++gets_.scans;
+    return {};
+  }
   MemoryFigures Memory() override { return {}; }
   TierFigures Tier() override { return script_(step_++); }
 
@@ -119,6 +123,19 @@ TEST_CASE("a side whose share never comes to rest does not go on for ever") {
   REQUIRE(WarmUp(sides, Plain(), Always));
   CHECK(gets.fast == 20 * kFillStep);
   CHECK(gets.slow == 60 * kRound);
+}
+
+TEST_CASE("a scan counts as many gets") {
+  Gets gets;
+  std::vector<Side> sides;
+  sides.push_back(MakeSide(Constant, gets));
+  sides.front().Follow(*FindWorkload("e"), kRecords);
+  WarmUpOptions options = Plain();
+  options.budget = 100'000;
+  REQUIRE(WarmUp(sides, options, Always));
+  // A step is 500,000 pairs, for which 100,000 scans, the least, are more than enough.
+  CHECK(gets.scans > kCalmSteps * 90'000);
+  CHECK(gets.scans < kCalmSteps * 100'000);
 }
 
 TEST_CASE("so many operations of another workload when the caches are full") {
