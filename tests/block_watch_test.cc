@@ -172,7 +172,7 @@ TEST_CASE("a watch follows the sizes that it is told, and knows those of blocks"
   CHECK(watch.misses() == 1);
   // Of a larger reach it takes a smaller sample.
   watch.SetReach(1024 * 1024);
-  CHECK(watch.weight() == 32);
+  CHECK(watch.weight() == 8);
   // With room for nothing, and for nothing more, there is nothing to say.
   watch.SetCapacity(0);
   watch.SetReach(0);

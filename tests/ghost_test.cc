@@ -82,7 +82,7 @@ TEST_CASE("what a sample of millions stands for is right within 5 %") {
 TEST_CASE("its memory is in proportion to the reach that it is made for, within bounds") {
   CHECK(Ghost(0).MemoryBytes() == 512);
   CHECK(Ghost(100).MemoryBytes() == 4096);
-  CHECK(Ghost(1'000'000'000).MemoryBytes() == 64 << 10);
+  CHECK(Ghost(1'000'000'000).MemoryBytes() == 256 << 10);
 }
 
 TEST_CASE("threads") {

@@ -37,7 +37,7 @@ class Scene {
 
   // Bytes of an entry, by how many of them a larger tier is thought to have more.
   double EntryBytes() {
-    constexpr double kSampled = 2048;  // of the ghost's places those that it fills
+    constexpr double kSampled = 8192;  // of the ghost's places those that it fills
     const double reach = static_cast<double>(SplitRule::Reach(MemorySplit::CacheBytes(kBudget)));
     return reach / (split_.ghost()->KeysForOne() * kSampled);
   }
@@ -53,7 +53,7 @@ class Scene {
             .noise = returned};
   }
 
-  static constexpr std::uint64_t kBudget = std::uint64_t{1} << 30;
+  static constexpr std::uint64_t kBudget = std::uint64_t{8} << 30;
 
   MemorySplit split_{{.memory_budget = kBudget}};
   MemoryTier tier_{{.capacity = split_.tier_bytes()}, *ParsePolicy("lru")};

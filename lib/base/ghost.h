@@ -18,7 +18,7 @@ namespace kvcache {
 // Thread-safe, without locks: a race loses a remembered key at worst.
 class Ghost {
  public:
-  // Of a reach of so many keys, with four places for each; from 512 bytes to 64 KiB. Of more keys
+  // Of a reach of so many keys, with four places for each; from 512 bytes to 256 KiB. Of more keys
   // it remembers a sample.
   explicit Ghost(std::uint64_t keys)
       : mask_(std::bit_ceil(std::clamp(keys * 4, kLeastPlaces, kMostPlaces)) - 1) {
@@ -59,7 +59,7 @@ class Ghost {
  private:
   // A place: a key's tag above the time when it left.
   static constexpr std::uint64_t kLeastPlaces = 64;
-  static constexpr std::uint64_t kMostPlaces = 8192;
+  static constexpr std::uint64_t kMostPlaces = 32768;
   static constexpr std::uint64_t kTimeMask = (std::uint64_t{1} << 40) - 1;
   static constexpr std::uint64_t kTagMask = ~kTimeMask;
 

@@ -24,10 +24,10 @@ void BlockWatch::SetReach(std::uint64_t bytes) {
 }
 
 // One block in four at most, so that three lookups in four cost nothing, and of more blocks fewer:
-// of the reach 32.
+// of the reach 128.
 void BlockWatch::Resize() {
   constexpr double kMostSampled = 0.25;
-  constexpr double kSampledOfReach = 32;
+  constexpr double kSampledOfReach = 128;
   const std::uint64_t mean = mean_block_bytes();
   const auto block = static_cast<double>(mean == 0 ? kUsualBlock : mean);
   const double blocks = std::max(static_cast<double>(reach_) / block, 1.0);
