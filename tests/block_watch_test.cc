@@ -173,6 +173,12 @@ TEST_CASE("a watch follows the sizes that it is told, and knows those of blocks"
   // Of a larger reach it takes a smaller sample.
   watch.SetReach(1024 * 1024);
   CHECK(watch.weight() == 8);
+  // Shadows of 104 blocks and of 1024 more, one in eight.
+  watch.SetCapacity(104 * 1024);
+  watch.SetReach(1024 * 1024);
+  CHECK(watch.MemoryBytes() == (13 + 141) * ShadowSlru::kBlockBytes);
+  watch.SetReach(0);
+  CHECK(watch.MemoryBytes() == 0);
   // With room for nothing, and for nothing more, there is nothing to say.
   watch.SetCapacity(0);
   watch.SetReach(0);

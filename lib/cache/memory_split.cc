@@ -56,7 +56,7 @@ MemorySplit::MemorySplit(const Options& options)
       block_cache_(NewBlockCache(
           {.capacity = cache_bytes_ - tier_bytes_,
            .least = fixed_ ? cache_bytes_ - tier_bytes_ : SplitRule::Least(cache_bytes_),
-           .reach = rule_.reach(),
+           .reach = BlockReach(),
            .memtables = MemtableBytes(options.memory_budget)})) {
   stats_.budget_bytes = options.memory_budget;
   stats_.fixed = fixed_;
@@ -156,7 +156,7 @@ void MemorySplit::SetReach(const MemoryTier& tier) {
   const double overhead = (static_cast<double>(tier.used()) - charged) / std::max(entries, 1.0);
   const double bytes = entry_bytes_ + std::clamp(overhead, 0.0, kMostOverhead);
   ghost_.SetReach(static_cast<std::uint64_t>(static_cast<double>(rule_.reach()) / bytes));
-  block_cache_->SetReach(rule_.reach());
+  block_cache_->SetReach(BlockReach());
 }
 
 // A piece of what is to be moved.

@@ -78,6 +78,7 @@ class MemorySplit {
   void AddBlockEvidence(const BlockCache::Misses& blocks, double cost, double entered_bytes);
   void Conclude(const MemoryTier& tier);
   void SetReach(const MemoryTier& tier);
+  std::uint64_t BlockReach() const { return fixed_ ? 0 : rule_.reach(); }
   void Move(MemoryTier& tier);
   void GiveToBlocks(const MemoryTier& tier);
 

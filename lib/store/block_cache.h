@@ -18,7 +18,8 @@ class BlockCache {
   virtual std::uint64_t capacity() const = 0;
   virtual std::uint64_t used() const = 0;
 
-  // How much larger a cache is to be thought of by `returned`.
+  // How much larger a cache is to be thought of by `returned`; 0: of none. Thinking of it takes a
+  // few hundred KiB of the capacity at most.
   virtual void SetReach(std::uint64_t bytes) = 0;
 
   struct Misses {

@@ -32,11 +32,20 @@ void BlockWatch::Resize() {
   const auto block = static_cast<double>(mean == 0 ? kUsualBlock : mean);
   const double blocks = std::max(static_cast<double>(reach_) / block, 1.0);
   sample_.SetShare(std::min(kSampledOfReach / blocks, kMostSampled));
-  const auto shadowed = [&](std::uint64_t bytes) {
+  const auto shadowed = [&](std::uint64_t bytes) -> std::size_t {
+    if (reach_ == 0) return 0;
     return static_cast<std::size_t>(std::llround(static_cast<double>(bytes) / block / weight()));
   };
-  as_it_is_.SetCapacity(shadowed(capacity_));
-  larger_.SetCapacity(shadowed(capacity_ + reach_));
+  const std::size_t now = shadowed(capacity_);
+  const std::size_t then = shadowed(capacity_ + reach_);
+  as_it_is_.SetCapacity(now);
+  larger_.SetCapacity(then);
+  memory_bytes_ = (now + then) * ShadowSlru::kBlockBytes;
+}
+
+std::uint64_t BlockWatch::MemoryBytes() const {
+  const std::lock_guard lock(mutex_);
+  return memory_bytes_;
 }
 
 BlockCache::Misses BlockWatch::Asked(std::uint64_t hash, bool hit) {

@@ -18,7 +18,7 @@ namespace kvcache {
 // Thread-safe. Never fails: without memory for a block the sample lacks it.
 class BlockWatch {
  public:
-  // Sizes in bytes.
+  // Sizes in bytes. Without a reach nothing is sampled.
   BlockWatch(std::uint64_t capacity, std::uint64_t reach) : capacity_(capacity), reach_(reach) {
     Resize();
   }
@@ -34,6 +34,8 @@ class BlockWatch {
   // Of those that entered; 0 while none has.
   std::uint64_t mean_block_bytes() const;
   std::uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
+  // What the sample takes when it is complete.
+  std::uint64_t MemoryBytes() const;
   // How many blocks one of the sample stands for.
   double weight() const { return sample_.KeysForOne(); }
 
@@ -46,11 +48,12 @@ class BlockWatch {
   std::atomic<std::uint64_t> entered_{0};
   std::atomic<std::uint64_t> entered_bytes_{0};
 
-  std::mutex mutex_;  // all below
+  mutable std::mutex mutex_;  // all below
   std::uint64_t capacity_;
   std::uint64_t reach_;
   ShadowSlru as_it_is_;
   ShadowSlru larger_;
+  std::uint64_t memory_bytes_ = 0;
 };
 
 }  // namespace kvcache

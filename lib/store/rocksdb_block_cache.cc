@@ -5,6 +5,7 @@
 #include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <limits>
 #include <string>
@@ -21,11 +22,15 @@ thread_local BlockCache::Misses thread_misses;
 
 std::uint64_t HashOf(const rocksdb::Slice& key) { return XXH3_64bits(key.data(), key.size()); }
 
-// RocksDB's LRUCache, watched.
+// RocksDB's LRUCache, watched. What watching takes is part of the capacity.
 class WatchedCache : public CacheWrapper {
  public:
   WatchedCache(const rocksdb::LRUCacheOptions& options, std::uint64_t reach)
-      : CacheWrapper(rocksdb::NewLRUCache(options)), watch_(options.capacity, reach) {}
+      : CacheWrapper(rocksdb::NewLRUCache(options)),
+        capacity_(options.capacity),
+        watch_(options.capacity, reach) {
+    LeaveRoom();
+  }
 
   using CacheWrapper::Insert;
   using CacheWrapper::Lookup;
@@ -42,14 +47,25 @@ class WatchedCache : public CacheWrapper {
     return handle;
   }
   void SetCapacity(std::size_t bytes) override {
-    CacheWrapper::SetCapacity(bytes);
+    capacity_ = bytes;
     watch_.SetCapacity(bytes);
+    LeaveRoom();
+  }
+  std::size_t GetCapacity() const override { return capacity_; }
+  void SetReach(std::uint64_t bytes) {
+    watch_.SetReach(bytes);
+    LeaveRoom();
   }
 
-  BlockWatch& watch() { return watch_; }
   const BlockWatch& watch() const { return watch_; }
 
  private:
+  void LeaveRoom() {
+    const std::size_t bytes = capacity_;
+    CacheWrapper::SetCapacity(bytes - std::min<std::size_t>(watch_.MemoryBytes(), bytes));
+  }
+
+  std::atomic<std::size_t> capacity_;
   BlockWatch watch_;
 };
 
@@ -65,8 +81,10 @@ class LruBlockCache : public BlockCache {
 
   void SetCapacity(std::uint64_t bytes) override { cache_->SetCapacity(bytes); }
   std::uint64_t capacity() const override { return cache_->GetCapacity(); }
-  std::uint64_t used() const override { return cache_->GetUsage(); }
-  void SetReach(std::uint64_t bytes) override { cache_->watch().SetReach(bytes); }
+  std::uint64_t used() const override {
+    return cache_->GetUsage() + std::min(cache_->watch().MemoryBytes(), capacity());
+  }
+  void SetReach(std::uint64_t bytes) override { cache_->SetReach(bytes); }
   double ReturnedByOne() const override { return cache_->watch().weight(); }
   std::uint64_t misses() const override { return cache_->watch().misses(); }
   std::uint64_t mean_block_bytes() const override { return cache_->watch().mean_block_bytes(); }

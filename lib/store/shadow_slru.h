@@ -15,6 +15,9 @@ namespace kvcache {
 // Not thread-safe.
 class ShadowSlru {
  public:
+  // Bytes that a block takes, with what malloc adds: nodes of list and map, up to two buckets.
+  static constexpr std::size_t kBlockBytes = 96;
+
   // Of so many blocks. Those too many leave.
   void SetCapacity(std::size_t blocks) {
     capacity_ = blocks;
