@@ -119,7 +119,7 @@ mv "$results/machine.new" "$results/machine.json"
 if [[ -n $equal_memory ]]; then
   bench/equal_memory.py --kvtool build/bench-ndebug/apps/kvtool/kvtool \
     --debian build/bench/apps/kvtool/kvtool --results "$results" --out "${out:-bench}" \
-    ${quick:+--records 2000 --more='--rounds 1 --ops 500'}
+    ${quick:+--records 2000 --rounds 1 --ops 500}
   exit
 fi
 

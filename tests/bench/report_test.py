@@ -253,13 +253,12 @@ class EqualMemory(unittest.TestCase):
                               encoding="utf-8")
             kvtool.chmod(0o755)
             arguments = argparse.Namespace(results=pathlib.Path(directory), report_only=False,
-                                           kvtool=kvtool, debian=kvtool, more="--rounds 1")
-            for ops in ("5", "5", "6"):
-                measured = equal_memory.measure(arguments,
-                                                {"c": ["--workload", "c", "--ops", ops]})
-                self.assertEqual(measured["c"]["records"], 7)
+                                           kvtool=kvtool, debian=kvtool, rounds=1)
+            for step, arguments.ops in (("c", 5), ("c", 5), ("c", 6), ("c-fits", 6)):
+                measured = equal_memory.measure(arguments, {step: ["--workload", "c"]})
+                self.assertEqual(measured[step]["records"], 7)
             self.assertEqual(calls.read_text(encoding="utf-8").splitlines(), [
-                f"bench --workload c --ops {ops} --direct --json --rounds 1" for ops in (5, 6)])
+                f"bench --workload c --direct --json --rounds 1 --ops {ops}" for ops in (5, 6, 180)])
 
     def test_a_target_for_any_budget(self):
         run = self.RUN | {"budget_given": "346KiB"}
