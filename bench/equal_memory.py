@@ -77,8 +77,8 @@ LEAST = """\
   full of it, and hold a pair in some 130 bytes where the tier takes 171. Of ten million records
   a tier that had just the newest ones would be 1.17 and 1.24 times as fast as the block cache, at
   1 % and 10 %.
-- c-multiget-half, of ten million records: a budget in which half of the reads hit has room for 4,650
-  entries. A tier that had just the most frequent ones would be 1.44 times as fast.
+- c-multiget-half, of ten million records: a budget in which half of the reads hit has room for
+  4,650 entries. A tier that had just the most frequent ones would be 1.44 times as fast.
 """
 
 SEQUENTIAL = """
