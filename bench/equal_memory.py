@@ -322,7 +322,7 @@ def report(measured, shares, computer, missing=()):
         block("equal-memory-systems", side_table(measured)) + "\n",
         *share_section(shares, missing),
         "## Machine and commands\n",
-        table(["", "this run"], about) + "\n",
+        table(["", "when it began"], about) + "\n",
         sizes_table(measured | shares) + "\n",
         "```text\n" + "\n".join(document["command"] for document in (measured | shares).values())
         + "\n```",

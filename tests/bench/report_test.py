@@ -7,11 +7,13 @@ import io
 import json
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
+sys.path.insert(0, str(BENCH))
 
 import charts
 import check_readme
@@ -309,6 +311,15 @@ class EqualMemory(unittest.TestCase):
         self.assertIn("Not measured in this run: change-c-e-soon.\n", text)
         self.assertIn("speed for c (84.2%).\n", text)
         self.assertIn("\nbench --tier-share\nbench --after e --settle 5000\n", text)
+
+    def test_the_page_is_what_was_measured(self):
+        with tempfile.TemporaryDirectory() as out:
+            subprocess.run([sys.executable, "-B", BENCH / "equal_memory.py", "--kvtool=-",
+                            "--debian=-", "--report-only", "--out", out],
+                           check=True, capture_output=True)
+            self.assertEqual(pathlib.Path(out, "EQUAL_MEMORY.md").read_text(encoding="utf-8"),
+                             (BENCH / "EQUAL_MEMORY.md").read_text(encoding="utf-8"),
+                             "see bench/README.md: bench/equal_memory.py --report-only")
 
     def shares(self, device_reads):
         fixed = [side(f"kvcache:{tenth / 10:g}", 0.3 - tenth / 100, 5, 1)
