@@ -81,6 +81,17 @@ TEST_CASE("loads of two kinds by turns are both learned from") {
   CHECK(scene.SavedWithABlock() == doctest::Approx(kKeyTime + kBlockTime / 2.0).epsilon(0.15));
 }
 
+// Blocks seemed to cost nothing, and were given no memory: a key was thought to take all that time.
+TEST_CASE("a key takes no longer than a load that reads a block beside it") {
+  Scene scene;
+  for (int i = 0; i < kLoads; ++i) {
+    const auto nanoseconds = static_cast<std::uint64_t>(1000 * (1 + i / 16 % 3));
+    scene.Load({.keys = 1, .nanoseconds = nanoseconds, .blocks = {.blocks = 1}});
+  }
+  CHECK(scene.stats().key_nanoseconds < 1500);
+  CHECK(scene.stats().block_nanoseconds > 500);
+}
+
 TEST_CASE("a few large entries among many small ones count with all their bytes") {
   Scene scene;
   for (int i = 0; i < kLoads; ++i) {

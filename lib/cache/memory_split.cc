@@ -104,6 +104,8 @@ void MemorySplit::LearnCosts(const Load& load) {
   if (load.blocks.blocks == 0) {
     Learn(key_ns_, nanoseconds / keys);
   } else {
+    // Where blocks come fast and are rarely there, what a key takes by itself is long out of date.
+    if (nanoseconds < keys * key_ns_) Learn(key_ns_, nanoseconds / keys);
     Learn(block_ns_, (nanoseconds - keys * key_ns_) / blocks);
   }
   blocks_a_key_ += (std::min(blocks / keys, 1.0) - blocks_a_key_) / 256;
