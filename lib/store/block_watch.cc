@@ -36,16 +36,13 @@ void BlockWatch::Resize() {
     if (reach_ == 0) return 0;
     return static_cast<std::size_t>(std::llround(static_cast<double>(bytes) / block / weight()));
   };
-  const std::size_t now = shadowed(capacity_);
-  const std::size_t then = shadowed(capacity_ + reach_);
-  as_it_is_.SetCapacity(now);
-  larger_.SetCapacity(then);
-  memory_bytes_ = (now + then) * ShadowSlru::kBlockBytes;
+  as_it_is_.SetCapacity(shadowed(capacity_));
+  larger_.SetCapacity(shadowed(capacity_ + reach_));
 }
 
 std::uint64_t BlockWatch::MemoryBytes() const {
   const std::lock_guard lock(mutex_);
-  return memory_bytes_;
+  return as_it_is_.MemoryBytes() + larger_.MemoryBytes();
 }
 
 BlockCache::Misses BlockWatch::Asked(std::uint64_t hash, bool hit) {

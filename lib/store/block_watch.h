@@ -53,7 +53,6 @@ class BlockWatch {
   std::uint64_t reach_;
   ShadowSlru as_it_is_;
   ShadowSlru larger_;
-  std::uint64_t memory_bytes_ = 0;
 };
 
 }  // namespace kvcache

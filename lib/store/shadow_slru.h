@@ -23,6 +23,8 @@ class ShadowSlru {
     capacity_ = blocks;
     Shrink();
   }
+  // When full.
+  std::size_t MemoryBytes() const { return capacity_ * kBlockBytes; }
 
   // Whether the block is there; it counts as hit.
   bool Touch(std::uint64_t block) {
