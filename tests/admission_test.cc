@@ -1,4 +1,4 @@
-// Which misses are cached: all, but where hardly anything is hit.
+// Which misses are cached: all, but where hardly anything is hit, or they cost hardly anything.
 #include "tier/admission.h"
 
 #include <doctest/doctest.h>
@@ -24,6 +24,7 @@ struct Lookups {
   Admission admission;
   ShardStats counters;
   std::uint64_t hits = 0;
+  int cheap = 0;  // to be cached even if they cost next to nothing
 
   // How many were to be cached.
   int Miss(int count, std::uint64_t hits_of_1024, bool full) {
@@ -33,6 +34,7 @@ struct Lookups {
       if (counters.misses % 1024 == 0) hits += hits_of_1024;
       if (full) ++counters.evictions;
       if (admission.Admits(counters, [&] { return hits; })) ++admitted;
+      if (admission.AdmitsCheap(counters)) ++cheap;
     }
     return admitted;
   }
@@ -60,6 +62,21 @@ TEST_CASE(
   CHECK(lookups.Miss(1600, 0, true) == 100);
   lookups.Miss(2048, 0, false);
   CHECK(lookups.Miss(1023, 0, false) == 1023);
+}
+
+TEST_CASE(
+    "admission: of misses that cost nothing a full shard caches one in 16, whatever it hits") {
+  Lookups lookups;
+  lookups.Miss(10'240, 512, false);
+  CHECK(lookups.cheap == 10'240);
+  lookups.Miss(1024, 512, true);
+  lookups.cheap = 0;
+  CHECK(lookups.Miss(10'240, 512, true) == 10'240);
+  CHECK(lookups.cheap == 10'240 / 16);
+  lookups.Miss(2048, 512, false);
+  lookups.cheap = 0;
+  lookups.Miss(1023, 512, false);
+  CHECK(lookups.cheap == 1023);
 }
 
 class Reader {

@@ -122,6 +122,29 @@ TEST_CASE("a fixed share stays") {
   }
 }
 
+// Random keys, with room for a few in the tier: of what was loaded, what went into it.
+double Cached(std::uint64_t budget, double share) {
+  const TempFolder dir;
+  Fill(dir.path());
+  const auto cache = OpenWith({.memory_budget = budget, .tier_share = share}, dir.path());
+  std::mt19937_64 random(5);
+  const auto read = [&] {
+    for (int i = 0; i < 50'000; ++i) CheckGet(*cache, random() % kRecords);
+    return cache->GetStats();
+  };
+  const Stats before = read();
+  const Stats window = read() - before;
+  CHECK(window.total.evictions > 0);
+  CHECK(window.total.hits > 0);
+  return static_cast<double>(window.total.inserts) / static_cast<double>(window.total.loads);
+}
+
+TEST_CASE(
+    "a full tier caches what a block was read for, and little of what blocks in memory have") {
+  CHECK(Cached(kBudget, 0.9) > 0.9);
+  CHECK(Cached(16 * kMiB, 0.1) < 0.1);
+}
+
 TEST_CASE("what watching the blocks takes is part of their share") {
   const TempFolder dir;
   const auto used = [&](std::optional<double> share) {

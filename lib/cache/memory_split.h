@@ -56,6 +56,12 @@ class MemorySplit {
   // The same after a scan, which the tier has no part in.
   void Scanned(const BlockCache::Misses& blocks, std::uint64_t nanoseconds, MemoryTier& tier);
 
+  // Whether a load, of one or many keys, found all its blocks where such ones stay: before it the
+  // thread had missed so many.
+  bool ReadFromMemory(std::uint64_t missed_before) const {
+    return block_cache_->filled_by_gets() && BlockCache::OfThread().blocks == missed_before;
+  }
+
   // Shares out another budget, as this one was. Returns when what is too much is given back.
   void SetBudget(std::uint64_t bytes, MemoryTier& tier);
 

@@ -83,10 +83,12 @@ class alignas(64) Protocol {
 
     Load load;
     InFlight::Role role = InFlight::Role::kAlone;
-    bool caches = false;          // what it loads, if nothing overtakes it
-    bool ahead = false;           // found in what had been read ahead
-    Entry* entry = nullptr;       // what was found, with one reference; null: nothing (yet)
-    std::string_view value = {};  // in it
+    bool caches = false;              // what it loads, if nothing overtakes it
+    bool caches_cheap = false;        // the same when that reads no block; only of use with a split
+    std::uint64_t blocks_before = 0;  // that the thread had missed
+    bool ahead = false;               // found in what had been read ahead
+    Entry* entry = nullptr;           // what was found, with one reference; null: nothing (yet)
+    std::string_view value = {};      // in it
     std::optional<Error> error = std::nullopt;
     Entry* audited = nullptr;  // a hit to be compared with the store, with one reference
     std::size_t index = 0;     // among the keys of a MultiGet

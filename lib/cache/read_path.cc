@@ -110,6 +110,7 @@ bool Protocol::FindAgain(Fetch& fetch, std::optional<Value>& found) {
     ++counters.misses;
     ++(fetch.Joins() ? counters.shared_loads : counters.loads);
     fetch.caches = fetch.role == InFlight::Role::kLoads && tier_.Admits(key.hash);
+    fetch.caches_cheap = fetch.caches && tier_.AdmitsCheap(key.hash);
     return false;
   }
   fetch.audited = tier_.HitLocked(key.hash, *entry);
@@ -136,6 +137,7 @@ Protocol::StoreRead Protocol::ReadStore(std::span<Fetch*> fetches) {
       return read;
     }
     const BlockCache::Misses blocks = BlockCache::OfThread();
+    for (Fetch* fetch : fetches) fetch->blocks_before = blocks.blocks;
     const Stopwatch watch;
     fetches.size() == 1 ? GetFromStore(*fetches[0]) : MultiGetFromStore(fetches);
     if (fetches[0]->ahead) return read;  // the store was not read
@@ -160,7 +162,7 @@ void Protocol::TellSplit(std::span<Fetch* const> fetches, std::uint64_t nanoseco
     if (fetch->entry == nullptr) continue;
     ++load.found;
     load.bytes += fetch->entry->footprint();
-    // Without room for it, it leaves as it comes.
+    // Without room for it, or not worth that, it leaves as it comes.
     if (fetch->role == InFlight::Role::kLoads && fetch->entry->on_heap()) ghost->Leave({&hash, 1});
   }
   split_->Loaded(load, tier_);
@@ -198,7 +200,10 @@ void Protocol::MultiGetFromStore(std::span<Fetch*> fetches) {
 }
 
 void Protocol::Receive(Fetch& fetch, std::string_view value) {
-  if (fetch.caches) fetch.entry = tier_.NewEntry(fetch.load.key, value, false);
+  const bool cheap = split_ != nullptr && split_->ReadFromMemory(fetch.blocks_before);
+  if (cheap ? fetch.caches_cheap : fetch.caches) {
+    fetch.entry = tier_.NewEntry(fetch.load.key, value, false);
+  }
   if (fetch.entry == nullptr) fetch.entry = tier_.NewLooseEntry(value);
   fetch.value = {fetch.entry->value().data(), value.size()};
 }

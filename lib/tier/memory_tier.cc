@@ -204,6 +204,12 @@ bool MemoryTier::Admits(std::uint64_t hash) {
                                            [&] { return hits_.Hits(index); });
 }
 
+bool MemoryTier::AdmitsCheap(std::uint64_t hash) {
+  if (options_.exact_policy) return true;
+  Shard& shard = ShardOf(hash);
+  return shard.admission().AdmitsCheap(shard.counters());
+}
+
 // Under the guard or the lock.
 Entry* MemoryTier::ToAudit(std::uint64_t hits, Entry& entry) const {
   if (options_.audit_one_in == 0 || hits % options_.audit_one_in != 0) return nullptr;

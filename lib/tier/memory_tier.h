@@ -101,6 +101,8 @@ class MemoryTier {
   // Under the shard's lock, when a miss has been counted: whether what is loaded for it is to be
   // cached.
   bool Admits(std::uint64_t hash);
+  // For the same miss: whether even when it cost next to nothing.
+  bool AdmitsCheap(std::uint64_t hash);
 
   // A new entry with one reference, the caller's; null when the tier has no room for it. May evict,
   // so no shard's lock may be held.

@@ -26,8 +26,9 @@ namespace kvcache {
 class Protocol;  // internal (lib/cache/protocol.h)
 
 // A lookup asks the memory tier; on a miss it asks the store and loads what it finds into the
-// tier, where the eviction policy decides who leaves; where that is full and hits hardly anything,
-// it loads one miss in sixteen. A write goes to the store before it is acknowledged; there is no
+// tier, where the eviction policy decides who leaves. Where that is full it loads one miss in
+// sixteen while it hits hardly anything, and, with a memory_budget, of misses that the store
+// answers from its own memory. A write goes to the store before it is acknowledged; there is no
 // write-behind.
 //
 // Coherence: Get, Put, Delete, Write and Scan together are linearizable, under every policy and

@@ -41,7 +41,7 @@ struct ShardStats {
   std::uint64_t load_nanoseconds = 0;  // spent in those that Stats::load_latency counts
   std::uint64_t inserts = 0;           // entries that went into the tier
   std::uint64_t evictions = 0;         // entries that the policy sent away
-  std::uint64_t rejections = 0;        // loads not cached: too large, no room, or nothing is hit
+  std::uint64_t rejections = 0;        // loads not cached: too large, no room, or not worth it
   std::uint64_t writes = 0;            // of a key, begun; ranges are not counted
   std::uint64_t invalidations = 0;     // entries dropped by writes and Invalidate
   std::uint64_t audits = 0;            // hits compared with the store (Options::audit_one_in)
