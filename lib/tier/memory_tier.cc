@@ -331,6 +331,8 @@ void MemoryTier::CollectIfDue() {
 }
 
 bool MemoryTier::MakeRoom(std::size_t charge, Shard& shard) {
+  // Too small for any entry, a tier has all its misses come here.
+  if (!slabs_->HasSlabs() && retired_bytes_.load(std::memory_order_relaxed) == 0) return false;
   if (EmptySparseSlabs(1, false)) return true;
   // Readers that do not leave (a thread that lost its processor) are no reason to evict ever more.
   const std::uint64_t most_retired =

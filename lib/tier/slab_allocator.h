@@ -65,6 +65,7 @@ class SlabAllocator {
   std::uint64_t pinned() const { return Get(pinned_); }
   // Slabs, page runs and overhead.
   std::uint64_t used() const { return Get(slab_bytes_) + Get(overhead_); }
+  bool HasSlabs() const { return Get(slab_bytes_) != 0; }  // or runs
   // Even when `leaving` bytes of it are gone.
   bool OverLimit(std::uint64_t leaving = 0) const { return used() > limit() + pinned() + leaving; }
 
