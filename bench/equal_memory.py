@@ -72,7 +72,7 @@ LEAST = """\
 - mixgraph: most requests go to a thirtieth of the keys, which lie side by side, and in there hardly
   a key is asked for more often than another. Blocks of such keys are as good a use of memory as
   entries are, and serve scans too: the best share for the tier is next to none. What it costs to
-  look there first, and to keep there what was missed, is lost.
+  look there first, and to watch whether a larger one would be of use, is lost.
 - d: what is new is asked for most, and lies together in the newest files, so that blocks are
   full of it, and hold a pair in some 130 bytes where the tier takes 171. Of ten million records
   a tier that had just the newest ones would be 1.17 and 1.24 times as fast as the block cache, at
